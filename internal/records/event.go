@@ -1,0 +1,73 @@
+package records
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Event is one thing that happened in a run.
+type Event struct {
+	RunID   string          `json:"run"`
+	Seq     int             `json:"seq"` // 1, 2, 3 ... within the run, no gaps
+	Time    time.Time       `json:"time"`
+	Slot    int             `json:"slot"`
+	Kind    string          `json:"kind"`
+	Step    string          `json:"step,omitempty"`
+	Code    string          `json:"code,omitempty"`
+	UnitMAC string          `json:"mac,omitempty"` // as the caller writes it
+	Serial  string          `json:"serial,omitempty"`
+	Body    json.RawMessage `json:"body,omitempty"`
+}
+
+// Append records an event and returns the ledger's hash after it, which covers
+// this event and all before. ErrSequence unless e.Seq follows the run's last
+// event. A finished run takes events too: its own end is one.
+func (s *Store) Append(ctx context.Context, e Event) (Hash, error) {
+	var hash Hash
+	err := s.write(ctx, func(t *txn) error {
+		if err := t.append(ctx, e); err != nil {
+			return err
+		}
+		hash = t.head.Hash
+		return nil
+	})
+	return hash, named(err, "record event %d (%s) of run %s", e.Seq, e.Kind, e.RunID)
+}
+
+func (t *txn) append(ctx context.Context, e Event) error {
+	at, err := stamp(e.Time)
+	if err != nil {
+		return err
+	}
+	body, err := jsonOrNull("body", e.Body)
+	if err != nil {
+		return err
+	}
+	run, _, err := t.runID(ctx, e.RunID)
+	if err != nil {
+		return err
+	}
+	var last int
+	if err := t.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events WHERE run_id = ?", run).Scan(&last); err != nil {
+		return err
+	}
+	if e.Seq != last+1 {
+		return fmt.Errorf("%w: the one before is %d", ErrSequence, last)
+	}
+	res, err := t.ExecContext(ctx, `INSERT INTO events (run_id, seq, time, slot, kind, step, code, mac, serial, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, run, e.Seq, at, e.Slot, e.Kind, e.Step, e.Code, e.UnitMAC, e.Serial, body)
+	return t.noteInserted(ctx, "events", res, err)
+}
+
+// Events returns a run's events in order.
+func (s *Store) Events(ctx context.Context, runID string) ([]Event, error) {
+	events, err := list(ctx, s.r, func(scan func(...any) error) (Event, error) {
+		var e Event
+		err := scan(&e.RunID, &e.Seq, timestamp{&e.Time}, &e.Slot, &e.Kind, &e.Step, &e.Code, &e.UnitMAC, &e.Serial, rawJSON{&e.Body})
+		return e, err
+	}, `SELECT run, seq, time, events.slot, kind, step, events.code, events.mac, serial, body
+		FROM events JOIN runs ON runs.id = run_id WHERE run = ? ORDER BY seq`, runID)
+	return events, named(classify(ctx, err), "events of run %s", runID)
+}

@@ -1,0 +1,228 @@
+package records
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// LookupLimit is how many full records one Lookup returns at most.
+const LookupLimit = 200
+
+// minPrefix is how many hex digits of a fingerprint or SHA-256 are enough.
+const minPrefix = 8
+
+// KeyState says what is left of a key besides its fingerprint.
+type KeyState string
+
+// A key is sealed while its unit is unfinished, then escrowed or discarded.
+const (
+	KeySealed    KeyState = "sealed"
+	KeyEscrowed  KeyState = "escrowed"
+	KeyDiscarded KeyState = "discarded"
+)
+
+// KeyRecord is a key's fingerprint and what is left of the key.
+type KeyRecord struct {
+	Key
+	State KeyState `json:"state"`
+}
+
+// Record is everything that was ever done to a unit. A MAC that never became a
+// unit (foreign, or parked at once) has a Record whose Unit.ID is 0.
+type Record struct {
+	Unit     Unit        `json:"unit"`
+	Runs     []Run       `json:"runs"` // in the order they began
+	Keys     []KeyRecord `json:"keys"`
+	Burns    []Burn      `json:"burns"`
+	Regions  []Region    `json:"regions"` // what it carries now, by offset
+	Parkings []Parking   `json:"parkings"`
+	Events   int         `json:"events"` // how many, over all runs
+}
+
+// Lookup finds units by what a person has at hand: a serial, a MAC in any
+// notation, eight or more hex digits from the start of a key fingerprint or of a
+// firmware's SHA-256, or a firmware's project, version, or project/version. It
+// returns their full records in the order they were reserved, ErrNotFound
+// without any, and ErrTooMany beside the first LookupLimit of more.
+func (s *Store) Lookup(ctx context.Context, query string) ([]Record, error) {
+	var out []Record
+	err := s.read(ctx, func(tx *sql.Tx) (err error) {
+		out, err = lookup(ctx, tx, strings.TrimSpace(query))
+		return err
+	})
+	return out, named(err, "look up %q", query)
+}
+
+func lookup(ctx context.Context, q querier, query string) ([]Record, error) {
+	ids, err := matches(ctx, q, query)
+	if err != nil {
+		return nil, err
+	}
+	many := len(ids) > LookupLimit
+	var out []Record
+	for _, id := range ids[:min(len(ids), LookupLimit)] {
+		u, err := unitByID(ctx, q, id)
+		if err != nil {
+			return nil, err
+		}
+		r, err := recordOf(ctx, q, u)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	if mac, err := ParseMAC(query); err == nil && len(out) == 0 {
+		return strangerByMAC(ctx, q, mac)
+	}
+	switch {
+	case len(out) == 0:
+		return nil, ErrNotFound
+	case many:
+		return out, fmt.Errorf("%w: these are the first %d", ErrTooMany, LookupLimit)
+	}
+	return out, nil
+}
+
+// matches returns the ids of the units a query means, ascending, one more than
+// LookupLimit at most.
+func matches(ctx context.Context, q querier, query string) ([]int64, error) {
+	var ids []int64
+	add := func(text string, args ...any) error {
+		found, err := list(ctx, q, scanID, text+" LIMIT ?", append(args, LookupLimit+1)...)
+		ids = append(ids, found...)
+		return err
+	}
+	errs := []error{add("SELECT id FROM units WHERE serial = ?", query)}
+	if mac, err := ParseMAC(query); err == nil {
+		errs = append(errs, add("SELECT id FROM units WHERE mac = ?", mac))
+	}
+	if low, high, ok := hexRange(query); ok {
+		errs = append(errs, add("SELECT unit_id FROM keys WHERE fingerprint >= ? AND fingerprint < ?", low, high))
+	}
+	where, args := firmwareTerms(query)
+	errs = append(errs, add(carriers+where+" ORDER BY regions.unit_id", args...))
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	return ids[:min(len(ids), LookupLimit+1)], errors.Join(errs...)
+}
+
+func scanID(scan func(...any) error) (id int64, err error) {
+	err = scan(&id)
+	return id, err
+}
+
+// carriers selects the units that carry, now, a firmware that the WHERE clause
+// after it describes.
+const carriers = "SELECT DISTINCT regions.unit_id FROM firmware JOIN regions ON firmware_id = firmware.id WHERE " + newest + " AND "
+
+// firmwareTerms returns the condition under which a firmware is what query means.
+func firmwareTerms(query string) (where string, args []any) {
+	terms, args := []string{"project = ?", "firmware.version = ?"}, []any{query, query}
+	if project, version, ok := strings.Cut(query, "/"); ok {
+		terms, args = append(terms, "project = ? AND firmware.version = ?"), append(args, project, version)
+	}
+	if low, high, ok := hexRange(query); ok {
+		terms, args = append(terms, "sha256 >= ? AND sha256 < ?"), append(args, low, high)
+	}
+	return "(" + strings.Join(terms, " OR ") + ")", args
+}
+
+// hexRange returns the bounds between which lower-case hex texts that begin with
+// s lie: s itself, and s followed by what sorts after every hex digit.
+func hexRange(s string) (low, high string, ok bool) {
+	low = strings.ToLower(s)
+	ok = len(s) >= minPrefix && strings.Trim(low, "0123456789abcdef") == ""
+	return low, low + "g", ok
+}
+
+// recordOf gathers what belongs to a unit.
+func recordOf(ctx context.Context, q querier, u Unit) (Record, error) {
+	r := Record{Unit: u}
+	var errs [6]error
+	r.Runs, errs[0] = list(ctx, q, scanRun, "SELECT "+runColumns+" FROM runs WHERE unit_id = ? OR mac = ? ORDER BY id", u.ID, u.MAC)
+	r.Keys, errs[1] = keyRecords(ctx, q, u.ID)
+	r.Burns, errs[2] = burnsOf(ctx, q, u.ID)
+	r.Regions, errs[3] = regionsOf(ctx, q, u.ID)
+	r.Parkings, errs[4] = parkingsOf(ctx, q, u.MAC)
+	errs[5] = q.QueryRowContext(ctx, `SELECT count(*) FROM events
+		WHERE run_id IN (SELECT id FROM runs WHERE unit_id = ? OR mac = ?)`, u.ID, u.MAC).Scan(&r.Events)
+	return r, errors.Join(errs[:]...)
+}
+
+func keyRecords(ctx context.Context, q querier, unitID int64) ([]KeyRecord, error) {
+	keys, err := keysOf(ctx, q, unitID)
+	if err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	var working, escrow bool
+	err = q.QueryRowContext(ctx, "SELECT working IS NOT NULL, escrow IS NOT NULL FROM sealed_keys WHERE id = ?", unitID).Scan(&working, &escrow)
+	if err != nil {
+		return nil, err
+	}
+	state := KeyDiscarded
+	switch {
+	case working:
+		state = KeySealed
+	case escrow:
+		state = KeyEscrowed
+	}
+	out := make([]KeyRecord, len(keys))
+	for i, k := range keys {
+		out[i] = KeyRecord{k, state}
+	}
+	return out, nil
+}
+
+// strangerByMAC returns the record of a MAC without a unit, if it was ever seen.
+func strangerByMAC(ctx context.Context, q querier, mac string) ([]Record, error) {
+	r, err := recordOf(ctx, q, Unit{MAC: mac})
+	if err != nil {
+		return nil, err
+	}
+	if len(r.Runs) == 0 && len(r.Parkings) == 0 {
+		return nil, ErrNotFound
+	}
+	if p, err := parkingOf(ctx, q, mac); err == nil {
+		r.Unit.State, r.Unit.ParkCode, r.Unit.ParkReason = StateParked, p.Code, p.Reason
+	}
+	return []Record{r}, nil
+}
+
+// Carriers yields every unit that carries the firmware a query means (SHA-256 or
+// its first digits, project, version, project/version), in the order they were
+// reserved, however many they are. A failed look-up ends it with an error.
+func (s *Store) Carriers(ctx context.Context, query string) iter.Seq2[Unit, error] {
+	where, args := firmwareTerms(strings.TrimSpace(query))
+	return s.units(ctx, "SELECT "+unitColumns+" FROM units WHERE id IN ("+carriers+where+") ORDER BY id", args...)
+}
+
+// Units yields every unit in the order they were reserved. A failed look-up ends
+// it with an error.
+func (s *Store) Units(ctx context.Context) iter.Seq2[Unit, error] {
+	return s.units(ctx, "SELECT "+unitColumns+" FROM units ORDER BY id")
+}
+
+func (s *Store) units(ctx context.Context, query string, args ...any) iter.Seq2[Unit, error] {
+	return func(yield func(Unit, error) bool) {
+		rows, err := s.r.QueryContext(ctx, query, args...)
+		if err != nil {
+			yield(Unit{}, named(classify(ctx, err), "list units"))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			u, err := scanUnit(rows.Scan)
+			if !yield(u, named(err, "list units")) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(Unit{}, named(classify(ctx, err), "list units"))
+		}
+	}
+}

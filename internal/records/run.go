@@ -1,0 +1,251 @@
+package records
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Verdict is how a run ended.
+type Verdict string
+
+// The verdicts. FAIL: the unit is bad. ERROR: the station is bad. PARK: a person
+// must decide. DONE: the unit was complete already.
+const (
+	Pass  Verdict = "PASS"
+	Fail  Verdict = "FAIL"
+	Error Verdict = "ERROR"
+	Park  Verdict = "PARK"
+	Done  Verdict = "DONE"
+)
+
+// Run is one contact with whatever sat in a slot. The fields from MAC on are
+// filled in as the run goes; StartRun does not look at them.
+type Run struct {
+	ID            string    `json:"id"` // given by the caller, unique for ever
+	StartedAt     time.Time `json:"started_at"`
+	Station       string    `json:"station"`
+	Slot          int       `json:"slot"`
+	Port          string    `json:"port"`
+	ProfileName   string    `json:"profile_name"`
+	ProfileSHA256 string    `json:"profile_sha256"` // hex
+	Version       string    `json:"version"`        // of this program
+	Operator      string    `json:"operator"`
+
+	MAC        string    `json:"mac,omitempty"`     // "" while the chip has not told it
+	UnitID     int64     `json:"unit_id,omitempty"` // 0 without a unit
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+	Verdict    Verdict   `json:"verdict,omitempty"` // "" while running, or cut short
+	Code       string    `json:"code,omitempty"`
+	Reason     string    `json:"reason,omitempty"`
+}
+
+// Finish is the end of a run that does not complete its unit (Complete does that
+// and finishes the run as well).
+type Finish struct {
+	RunID   string
+	At      time.Time
+	Verdict Verdict
+	Code    string // of the fault, "" without one
+	Reason  string
+	UnitID  int64  // 0: leave what Reserve set
+	MAC     string // "": leave what Reserve set
+}
+
+// StartRun records that a run began. ErrRunExists when the id was used before.
+func (s *Store) StartRun(ctx context.Context, r Run) error {
+	at, err := stamp(r.StartedAt)
+	if err != nil {
+		return fmt.Errorf("start run %s: %w", r.ID, err)
+	}
+	if r.ID == "" {
+		return fmt.Errorf("start run: %w: it has no id", ErrInvalid)
+	}
+	err = s.write(ctx, func(t *txn) error {
+		res, err := t.ExecContext(ctx, `INSERT INTO runs
+			(run, started_at, station, slot, port, profile_name, profile_sha256, version, operator)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			r.ID, at, r.Station, r.Slot, r.Port, r.ProfileName, r.ProfileSHA256, r.Version, r.Operator)
+		if isUnique(err) {
+			return ErrRunExists
+		}
+		return t.noteInserted(ctx, "runs", res, err)
+	})
+	if err != nil {
+		return fmt.Errorf("start run %s: %w", r.ID, err)
+	}
+	return nil
+}
+
+// FinishRun records a verdict, once: ErrRunFinished afterwards. PASS is
+// ErrInvalid here, since only Complete may say it.
+func (s *Store) FinishRun(ctx context.Context, f Finish) error {
+	err := s.finishRun(ctx, f)
+	if err != nil {
+		return fmt.Errorf("finish run %s as %s: %w", f.RunID, f.Verdict, err)
+	}
+	return nil
+}
+
+func (s *Store) finishRun(ctx context.Context, f Finish) error {
+	switch f.Verdict {
+	case Fail, Error, Park, Done:
+	default:
+		return fmt.Errorf("%w: verdict %q", ErrInvalid, f.Verdict)
+	}
+	if f.MAC != "" {
+		mac, err := ParseMAC(f.MAC)
+		if err != nil {
+			return err
+		}
+		f.MAC = mac
+	}
+	return s.write(ctx, func(t *txn) error { return t.finish(ctx, f) })
+}
+
+// finish sets the verdict of a run that has none.
+func (t *txn) finish(ctx context.Context, f Finish) error {
+	at, err := stamp(f.At)
+	if err != nil {
+		return err
+	}
+	id, err := t.unfinishedRun(ctx, f.RunID)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE runs SET finished_at = ?, verdict = ?, code = ?, reason = ?,
+		unit_id = coalesce(?, unit_id), mac = coalesce(?, mac) WHERE id = ?`,
+		at, f.Verdict, f.Code, f.Reason, orNull(f.UnitID), orNull(f.MAC), id)
+	if err != nil {
+		return err
+	}
+	return t.note(ctx, "runs", id)
+}
+
+// runID returns the row of a run, ErrNotFound without one.
+func (t *txn) runID(ctx context.Context, run string) (id int64, finished bool, err error) {
+	err = t.QueryRowContext(ctx, "SELECT id, finished_at IS NOT NULL FROM runs WHERE run = ?", run).Scan(&id, &finished)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, false, fmt.Errorf("run %q: %w", run, ErrNotFound)
+	}
+	return id, finished, err
+}
+
+// unfinishedRun returns the row of a run that may still act.
+func (t *txn) unfinishedRun(ctx context.Context, run string) (int64, error) {
+	id, finished, err := t.runID(ctx, run)
+	if err == nil && finished {
+		err = ErrRunFinished
+	}
+	return id, err
+}
+
+// noteInserted enters the row that an INSERT made in the ledger; it takes the
+// INSERT's results as they come.
+func (t *txn) noteInserted(ctx context.Context, table string, res sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	id, err := res.LastInsertId()
+	if err != nil {
+		return err
+	}
+	return t.note(ctx, table, id)
+}
+
+// RunFilter narrows a history; zero fields do not.
+type RunFilter struct {
+	Since, Until time.Time // started at or after Since, before Until
+	Station      string
+	Operator     string
+	Verdict      Verdict
+	MAC          string // any notation
+	UnitID       int64
+	Unfinished   bool // only runs without a verdict: running, or cut short
+	Limit        int  // 0: no limit
+}
+
+// Runs returns the runs that match, the latest first.
+func (s *Store) Runs(ctx context.Context, f RunFilter) ([]Run, error) {
+	where, args, err := f.clauses()
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	query := "SELECT " + runColumns + " FROM runs" + where + " ORDER BY started_at DESC, id DESC LIMIT ?"
+	limit := f.Limit
+	if limit <= 0 {
+		limit = -1 // SQLite: none
+	}
+	runs, err := list(ctx, s.r, scanRun, query, append(args, limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", classify(ctx, err))
+	}
+	return runs, nil
+}
+
+func (f RunFilter) clauses() (where string, args []any, err error) {
+	var terms []string
+	add := func(on bool, term string, arg ...any) {
+		if on {
+			terms, args = append(terms, term), append(args, arg...)
+		}
+	}
+	if f.MAC != "" {
+		if f.MAC, err = ParseMAC(f.MAC); err != nil {
+			return "", nil, err
+		}
+	}
+	add(!f.Since.IsZero(), "started_at >= ?", f.Since.UTC().Format(timeLayout))
+	add(!f.Until.IsZero(), "started_at < ?", f.Until.UTC().Format(timeLayout))
+	add(f.Station != "", "station = ?", f.Station)
+	add(f.Operator != "", "operator = ?", f.Operator)
+	add(f.Verdict != "", "verdict = ?", f.Verdict)
+	add(f.MAC != "", "mac = ?", f.MAC)
+	add(f.UnitID != 0, "unit_id = ?", f.UnitID)
+	add(f.Unfinished, "finished_at IS NULL")
+	if len(terms) == 0 {
+		return "", nil, nil
+	}
+	return " WHERE " + strings.Join(terms, " AND "), args, nil
+}
+
+const runColumns = `run, started_at, station, slot, port, profile_name, profile_sha256, version, operator,
+	mac, unit_id, finished_at, verdict, code, reason`
+
+func scanRun(scan func(...any) error) (Run, error) {
+	var r Run
+	err := scan(&r.ID, timestamp{&r.StartedAt}, &r.Station, &r.Slot, &r.Port, &r.ProfileName, &r.ProfileSHA256,
+		&r.Version, &r.Operator, orZero[string]{&r.MAC}, orZero[int64]{&r.UnitID}, timestamp{&r.FinishedAt},
+		orZero[Verdict]{&r.Verdict}, &r.Code, &r.Reason)
+	return r, err
+}
+
+// list returns every row of a query.
+func list[T any](ctx context.Context, q querier, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+// one returns the only row of a query, ErrNotFound without one.
+func one[T any](ctx context.Context, q querier, scan func(func(...any) error) (T, error), query string, args ...any) (T, error) {
+	v, err := scan(q.QueryRowContext(ctx, query, args...).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return v, err
+}

@@ -1,0 +1,184 @@
+package records
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// readers is how many look-ups of one Store run side by side. None of them waits
+// for a writer, and no writer for them.
+const readers = 4
+
+// Store is an open database of records. Close it.
+type Store struct {
+	path     string
+	w        *sql.DB // one connection: writers of this process queue up here; nil when read-only
+	r        *sql.DB
+	readOnly bool
+}
+
+// Open opens the database at path for writing, creates it (mode 0600) where it
+// is missing, and brings it to this version's schema. Errors: ErrReadOnly,
+// ErrFull, ErrBusy, ErrCorrupt, ErrNewer, ErrNotDatabase (also for a database of
+// another program), or those of the file system.
+func Open(ctx context.Context, path string) (*Store, error) {
+	s, err := open(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("open records %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, path string) (_ *Store, err error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := create(abs); err != nil {
+		return nil, err
+	}
+	s := &Store{path: abs}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.w, err = openPool(ctx, 1, abs, writePragmas, "mode=rw"); err != nil {
+		return nil, err
+	}
+	if err := s.migrate(ctx); err != nil {
+		return nil, err
+	}
+	if s.r, err = openPool(ctx, readers, abs, readPragmas, "mode=rw"); err != nil {
+		return nil, err
+	}
+	// A key destroyed just before a crash may have left its bytes in the log. Busy
+	// readers are no reason not to open: the next Complete or Close tries again.
+	if err := s.Scrub(ctx); err != nil && !errors.Is(err, ErrNotScrubbed) {
+		return nil, err
+	}
+	return s, nil
+}
+
+// create makes an empty database file, readable by its owner alone, unless there
+// is a file already, and makes its name durable. SQLite gives -wal and -shm the
+// same mode.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// OpenReadOnly opens the database at path for look-ups, also where the file or
+// its folder may not be written. A missing file is fs.ErrNotExist. Methods that
+// write return ErrReadOnly.
+func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
+	s, err := openReadOnly(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("open records %s to read: %w", path, err)
+	}
+	return s, nil
+}
+
+func openReadOnly(ctx context.Context, path string) (*Store, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := readable(abs); err != nil {
+		return nil, err
+	}
+	db, err := openPool(ctx, readers, abs, readPragmas, "mode=ro")
+	if code, _ := resultCode(err); code&0xff == sqlite3.SQLITE_CANTOPEN && settled(abs) {
+		// A WAL database wants to make its -shm file even to be read. Where the
+		// folder forbids that and no log is waiting, the file alone is the truth.
+		db, err = openPool(ctx, readers, abs, readPragmas, "mode=ro", "immutable=1")
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{path: abs, r: db, readOnly: true}
+	if err := checkVersion(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// readable reports a missing or forbidden file in the system's own words.
+func readable(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// settled reports whether the database has no log beside it, so that nobody is
+// writing and nothing is missing from the file.
+func settled(path string) bool {
+	info, err := os.Stat(path + "-wal")
+	return errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
+}
+
+// Path returns the absolute path of the database.
+func (s *Store) Path() string { return s.path }
+
+// Close closes the database. The last one to close it empties the log.
+func (s *Store) Close() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.r, s.w} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// write runs fn in one transaction that is on disk when write returns nil, and
+// not at all otherwise. The rows fn noted are entered in the ledger.
+func (s *Store) write(ctx context.Context, fn func(*txn) error) error {
+	if s.readOnly {
+		return ErrReadOnly
+	}
+	tx, err := s.w.BeginTx(ctx, nil)
+	if err != nil {
+		return classify(ctx, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing; before it, the cause is already returned
+	t := &txn{Tx: tx}
+	if err := t.loadHead(ctx); err != nil {
+		return classify(ctx, err)
+	}
+	if err := fn(t); err != nil {
+		return classify(ctx, err)
+	}
+	if err := t.saveHead(ctx); err != nil {
+		return classify(ctx, err)
+	}
+	return classify(ctx, tx.Commit())
+}
+
+// read runs fn on one unchanging view of the database.
+func (s *Store) read(ctx context.Context, fn func(*sql.Tx) error) error {
+	tx, err := s.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return classify(ctx, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	return classify(ctx, fn(tx))
+}

@@ -1,0 +1,257 @@
+package records
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// State is where a unit stands.
+type State string
+
+// A unit is open from its reservation until it is complete; parked when a person
+// must decide.
+const (
+	StateOpen     State = "open"
+	StateComplete State = "complete"
+	StateParked   State = "parked"
+)
+
+// Custody says what stays of a unit's keys once it is complete.
+type Custody string
+
+// Discard keeps nothing but fingerprints; Escrow keeps the copy that only the
+// owner can open.
+const (
+	Discard Custody = "discard"
+	Escrow  Custody = "escrow"
+)
+
+// Unit is one device: a MAC, the serial on its label, and what it is to become.
+type Unit struct {
+	ID           int64           `json:"id"`
+	MAC          string          `json:"mac"` // lower case with colons
+	Serial       string          `json:"serial"`
+	State        State           `json:"state"`
+	ParkCode     string          `json:"park_code,omitempty"`
+	ParkReason   string          `json:"park_reason,omitempty"`
+	ChipRevision string          `json:"chip_revision"`
+	ChipPackage  string          `json:"chip_package"`
+	FlashID      string          `json:"flash_id"`
+	FlashSize    int64           `json:"flash_size"` // bytes
+	Station      string          `json:"station"`
+	Custody      Custody         `json:"custody"`
+	Goal         json.RawMessage `json:"goal,omitempty"` // the policy as applied
+	CreatedAt    time.Time       `json:"created_at"`
+	CompletedAt  time.Time       `json:"completed_at,omitzero"`
+	FinalWords   []BlockWords    `json:"final_words,omitempty"` // raw eFuse words at completion
+}
+
+// BlockWords are the raw words of one eFuse block.
+type BlockWords struct {
+	Block int   `json:"block"` // 0 to 3
+	Words Words `json:"words"`
+}
+
+// Reserve ties u.MAC to u.Serial, for ever, and the run to the unit. The fields
+// that Reserve or later calls set (ID, State, park, CreatedAt, CompletedAt,
+// FinalWords) are ignored. A MAC and serial that already belong together and are
+// open are returned as they were first reserved, so that a unit can be resumed.
+//
+// Errors: *SerialUsedError (ErrSerialUsed); *MACKnownError (ErrMACKnown) for
+// another serial and for a unit that is complete or parked; *ParkedError
+// (ErrParked) for a MAC that was parked before it ever had a serial;
+// ErrRunFinished; ErrInvalid.
+func (s *Store) Reserve(ctx context.Context, runID string, u Unit, at time.Time) (Unit, error) {
+	var out Unit
+	err := u.check()
+	if err == nil {
+		err = s.write(ctx, func(t *txn) (err error) {
+			out, err = t.reserve(ctx, runID, u, at)
+			return err
+		})
+	}
+	if err != nil {
+		return Unit{}, fmt.Errorf("reserve serial %s for MAC %s: %w", u.Serial, u.MAC, err)
+	}
+	return out, nil
+}
+
+// check normalises the MAC and refuses what can never be stored.
+func (u *Unit) check() error {
+	mac, err := ParseMAC(u.MAC)
+	if err != nil {
+		return err
+	}
+	u.MAC = mac
+	if u.Serial == "" || strings.TrimSpace(u.Serial) != u.Serial {
+		return fmt.Errorf("%w: serial %q is empty or has spaces round it", ErrInvalid, u.Serial)
+	}
+	if u.Custody != Discard && u.Custody != Escrow {
+		return fmt.Errorf("%w: custody %q", ErrInvalid, u.Custody)
+	}
+	return nil
+}
+
+func (t *txn) reserve(ctx context.Context, runID string, u Unit, at time.Time) (Unit, error) {
+	run, err := t.unfinishedRun(ctx, runID)
+	if err != nil {
+		return Unit{}, err
+	}
+	known, err := t.claim(ctx, u)
+	if errors.Is(err, ErrNotFound) {
+		known, err = t.insertUnit(ctx, u, at)
+	}
+	if err != nil {
+		return Unit{}, err
+	}
+	if _, err := t.ExecContext(ctx, "UPDATE runs SET unit_id = ?, mac = ? WHERE id = ?", known.ID, known.MAC, run); err != nil {
+		return Unit{}, err
+	}
+	return known, t.note(ctx, "runs", run)
+}
+
+// claim returns the open unit that u's MAC and serial already are, ErrNotFound
+// when both are free, and otherwise who has them.
+func (t *txn) claim(ctx context.Context, u Unit) (Unit, error) {
+	byMAC, err := unitByMAC(ctx, t, u.MAC)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Unit{}, err
+	}
+	known := err == nil
+	bySerial, err := unitBySerial(ctx, t, u.Serial)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Unit{}, err
+	}
+	switch taken := err == nil; {
+	case known && taken && byMAC.ID == bySerial.ID && byMAC.State == StateOpen:
+		return byMAC, nil
+	case known:
+		return Unit{}, &MACKnownError{Unit: byMAC}
+	case taken:
+		return Unit{}, &SerialUsedError{Serial: bySerial.Serial, MAC: bySerial.MAC, At: bySerial.CreatedAt}
+	}
+	if p, err := parkingOf(ctx, t, u.MAC); err == nil {
+		return Unit{}, &ParkedError{Parking: p}
+	} else if !errors.Is(err, ErrNotParked) {
+		return Unit{}, err
+	}
+	return Unit{}, ErrNotFound
+}
+
+func (t *txn) insertUnit(ctx context.Context, u Unit, at time.Time) (Unit, error) {
+	created, err := stamp(at)
+	if err != nil {
+		return Unit{}, err
+	}
+	goal, err := jsonOrNull("goal", u.Goal)
+	if err != nil {
+		return Unit{}, err
+	}
+	res, err := t.ExecContext(ctx, `INSERT INTO units (mac, serial, state, chip_revision, chip_package, flash_id,
+		flash_size, station, custody, goal, created_at) VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)`,
+		u.MAC, u.Serial, u.ChipRevision, u.ChipPackage, u.FlashID, u.FlashSize, u.Station, u.Custody, goal, created)
+	if err := t.noteInserted(ctx, "units", res, err); err != nil {
+		return Unit{}, err
+	}
+	return unitByMAC(ctx, t, u.MAC)
+}
+
+// openUnit returns a unit that may be written, else ErrNotFound, ErrComplete or
+// a *ParkedError.
+func (t *txn) openUnit(ctx context.Context, id int64) (Unit, error) {
+	u, err := unitByID(ctx, t, id)
+	if err != nil {
+		return Unit{}, err
+	}
+	switch u.State {
+	case StateOpen:
+		return u, nil
+	case StateComplete:
+		return Unit{}, ErrComplete
+	}
+	p, err := parkingOf(ctx, t, u.MAC)
+	if err != nil {
+		return Unit{}, err
+	}
+	return Unit{}, &ParkedError{Parking: p}
+}
+
+// UnitByMAC returns the unit with a MAC in any notation, else ErrNotFound.
+func (s *Store) UnitByMAC(ctx context.Context, mac string) (Unit, error) {
+	mac, err := ParseMAC(mac)
+	if err != nil {
+		return Unit{}, err
+	}
+	u, err := unitByMAC(ctx, s.r, mac)
+	return u, classify(ctx, err)
+}
+
+// UnitBySerial returns the unit with a serial, in upper or lower case, else
+// ErrNotFound.
+func (s *Store) UnitBySerial(ctx context.Context, serial string) (Unit, error) {
+	u, err := unitBySerial(ctx, s.r, serial)
+	return u, classify(ctx, err)
+}
+
+// OpenUnits returns the units that are begun and neither complete nor parked,
+// the oldest first.
+func (s *Store) OpenUnits(ctx context.Context) ([]Unit, error) {
+	return s.unitsIn(ctx, StateOpen)
+}
+
+// ParkedUnits returns the units that wait for a person, the oldest first.
+func (s *Store) ParkedUnits(ctx context.Context) ([]Unit, error) {
+	return s.unitsIn(ctx, StateParked)
+}
+
+func (s *Store) unitsIn(ctx context.Context, state State) ([]Unit, error) {
+	// The term state <> 'complete' lets SQLite use the partial index.
+	units, err := list(ctx, s.r, scanUnit, "SELECT "+unitColumns+
+		" FROM units WHERE state = ? AND state <> 'complete' ORDER BY id", state)
+	if err != nil {
+		return nil, fmt.Errorf("list %s units: %w", state, classify(ctx, err))
+	}
+	return units, nil
+}
+
+const unitColumns = `units.id, units.mac, serial, state, park_code, park_reason, chip_revision, chip_package,
+	flash_id, flash_size, units.station, custody, goal, created_at, completed_at, final_words`
+
+func scanUnit(scan func(...any) error) (Unit, error) {
+	var u Unit
+	var words json.RawMessage
+	err := scan(&u.ID, &u.MAC, &u.Serial, &u.State, &u.ParkCode, &u.ParkReason, &u.ChipRevision, &u.ChipPackage,
+		&u.FlashID, &u.FlashSize, &u.Station, &u.Custody, rawJSON{&u.Goal}, timestamp{&u.CreatedAt},
+		timestamp{&u.CompletedAt}, rawJSON{&words})
+	if err == nil && words != nil {
+		err = json.Unmarshal(words, &u.FinalWords)
+	}
+	return u, err
+}
+
+func unitByID(ctx context.Context, q querier, id int64) (Unit, error) {
+	u, err := one(ctx, q, scanUnit, "SELECT "+unitColumns+" FROM units WHERE id = ?", id)
+	return u, named(err, "unit %d", id)
+}
+
+func unitByMAC(ctx context.Context, q querier, mac string) (Unit, error) {
+	u, err := one(ctx, q, scanUnit, "SELECT "+unitColumns+" FROM units WHERE mac = ?", mac)
+	return u, named(err, "MAC %s", mac)
+}
+
+func unitBySerial(ctx context.Context, q querier, serial string) (Unit, error) {
+	u, err := one(ctx, q, scanUnit, "SELECT "+unitColumns+" FROM units WHERE serial = ?", serial)
+	return u, named(err, "serial %s", serial)
+}
+
+// named says what an error is about.
+func named(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}
