@@ -1,0 +1,99 @@
+package esptool
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+const (
+	consoleLimit = time.Minute // for a Console whose context has no deadline
+	maxLine      = 1024        // bytes; a longer line is delivered in pieces
+)
+
+// Run resets the chip into its application and sets the host to 115200 for the boot
+// log. It needs reset lines, else the error wraps ErrNoLines. Reconnect leads back.
+func (d *Device) Run(ctx context.Context) error {
+	if !d.CanReset() {
+		return fmt.Errorf("run: %w, or reset is none", ErrNoLines)
+	}
+	if err := d.setHostBaud(initialBaud); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	d.in = nil
+	if err := d.moveLines(ctx, runReset); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	return nil
+}
+
+// Console delivers what the chip prints, line by line, without line ends, colours
+// and empty lines, until line returns true (then the error is nil), ctx ends (its
+// cause; after a minute if ctx has no deadline) or the port fails (ErrLinkLost). A
+// line that was begun when ctx ends is delivered too.
+func (d *Device) Console(ctx context.Context, line func(string) (stop bool)) error {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, consoleLimit)
+		defer cancel()
+	}
+	defer d.interruptible(ctx)()
+	d.inStep = false
+	deadline, _ := ctx.Deadline()
+	var begun []byte
+	for {
+		var whole [][]byte
+		whole, begun = cutLines(append(begun, d.in...))
+		for _, l := range whole {
+			if deliver(l, line) {
+				d.in = nil
+				return nil
+			}
+		}
+		d.in = nil
+		if err := d.fill(ctx, deadline); err != nil {
+			if deliver(begun, line) {
+				return nil
+			}
+			if errors.Is(err, errTimeout) {
+				err = context.DeadlineExceeded
+			}
+			return fmt.Errorf("console: %w", err)
+		}
+	}
+}
+
+// cutLines splits b at CR and LF, and pieces off lines longer than maxLine. rest is
+// the line that has no end yet.
+func cutLines(b []byte) (lines [][]byte, rest []byte) {
+	for {
+		i := bytes.IndexAny(b, "\r\n")
+		switch {
+		case i >= 0:
+			lines, b = append(lines, b[:i]), b[i+1:]
+		case len(b) > maxLine:
+			lines, b = append(lines, b[:maxLine]), b[maxLine:]
+		default:
+			return lines, b
+		}
+	}
+}
+
+// colours are the escape sequences ESP-IDF wraps its log lines in.
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
+
+// deliver hands a line to the caller, cleaned for a log; an empty one is dropped.
+func deliver(raw []byte, line func(string) bool) (stop bool) {
+	text := colours.ReplaceAllString(strings.ToValidUTF8(string(raw), "\uFFFD"), "")
+	text = strings.Map(func(r rune) rune {
+		if r < 0x20 && r != '\t' || r == 0x7F {
+			return -1
+		}
+		return r
+	}, text)
+	return strings.TrimSpace(text) != "" && line(text)
+}

@@ -1,0 +1,78 @@
+package esptool
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Port is all this package needs from a serial line. The OS adapter, a TCP
+// connection and a virtual chip all satisfy it and pass the same contract tests
+// (package porttest). Read returns a byte or more, or an error, never (0, nil);
+// past the deadline the error is os.ErrDeadlineExceeded, also when the deadline is
+// moved while Read waits. Write returns within a bounded time.
+//
+// A Port whose speed can be set also has SetBaud(int) error.
+type Port interface {
+	io.ReadWriteCloser
+	SetReadDeadline(t time.Time) error // zero: none
+	SetLines(dtr, rts bool) error      // true: asserted, pin low; ErrNoLines without lines
+}
+
+// bauder is the part of a Port whose speed can be set.
+type bauder interface{ SetBaud(baud int) error }
+
+// Causes for which a port does not open or lacks a feature.
+var (
+	ErrPortMissing    = errors.New("port is not there")
+	ErrPortBusy       = errors.New("port is in use by another program")
+	ErrPortPermission = errors.New("no permission to use the port")
+	ErrPortKind       = errors.New("not a kind of port this program knows")
+	ErrNoLines        = errors.New("port has no reset lines")
+)
+
+// knownKinds ends the message of ErrPortKind.
+const knownKinds = "known: a device such as /dev/ttyUSB0 or COM3, usb:1-1.4 (a place on the USB tree, Linux), tcp://host:port"
+
+// Open opens the port called name at baud: a device (/dev/ttyUSB0, COM3), a place
+// on the USB tree (usb:1-1.4.2, Linux only) or a raw TCP socket (tcp://host:port,
+// where baud has no meaning). A device is opened exclusively with both lines
+// inactive, so that opening does not reset the chip, and stays that way when
+// closed. Errors wrap ErrPortMissing, ErrPortBusy, ErrPortPermission or
+// ErrPortKind.
+func Open(name string, baud int) (Port, error) {
+	if scheme, rest, ok := strings.Cut(name, "://"); ok {
+		if scheme == "tcp" {
+			return openTCP(rest)
+		}
+		return nil, fmt.Errorf("open port %s: %w (%s)", name, ErrPortKind, knownKinds)
+	}
+	if place, ok := strings.CutPrefix(name, "usb:"); ok {
+		device, err := deviceAt(place)
+		if err != nil {
+			return nil, fmt.Errorf("open port %s: %w", name, err)
+		}
+		name = device
+	} else if scheme, _, ok := strings.Cut(name, ":"); ok && !strings.ContainsAny(scheme, `/\`) {
+		return nil, fmt.Errorf("open port %s: %w (%s)", name, ErrPortKind, knownKinds)
+	}
+	port, err := openSerial(name, baud)
+	if err != nil {
+		return nil, fmt.Errorf("open port %s: %w", name, err)
+	}
+	return port, nil
+}
+
+// PortInfo describes a serial port of this machine. The USB fields are empty for
+// other ports and on systems where they are not known.
+type PortInfo struct {
+	Name    string // as Open takes it: /dev/ttyUSB0, COM3
+	Place   string // place on the USB tree, as in usb:1-1.4.2 without the prefix
+	Driver  string // kernel driver: cp210x, ftdi_sio, ch341-uart
+	VID     string // USB vendor, four hex digits
+	PID     string // USB product, four hex digits
+	Serial  string // USB serial number
+	Product string // USB product string
+}

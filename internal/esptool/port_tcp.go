@@ -1,0 +1,42 @@
+package esptool
+
+import (
+	"fmt"
+	"net"
+	"time"
+)
+
+const (
+	dialLimit  = 2 * time.Second
+	writeLimit = 10 * time.Second // a frame takes 0.1 s at 115200; then the adapter is stuck
+)
+
+// tcpPort is a raw TCP socket with a serial line, an emulator or a virtual chip
+// behind it. It has no lines and no speed. Deadlines are those of net.Conn.
+type tcpPort struct{ net.Conn }
+
+// openTCP connects to address (host:port). The errors of a host that does not
+// exist, does not answer or refuses are all ErrPortMissing.
+func openTCP(address string) (Port, error) {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return nil, fmt.Errorf("open port tcp://%s: %w: %w (%s)", address, ErrPortKind, err, knownKinds)
+	}
+	conn, err := net.DialTimeout("tcp", address, dialLimit)
+	if err != nil {
+		return nil, fmt.Errorf("open port tcp://%s: %w: %w", address, ErrPortMissing, err)
+	}
+	return tcpPort{conn}, nil
+}
+
+// Write sends p or fails within writeLimit.
+func (t tcpPort) Write(p []byte) (int, error) {
+	if err := t.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+		return 0, err
+	}
+	return t.Conn.Write(p)
+}
+
+// SetLines implements Port: a raw socket carries no lines.
+func (tcpPort) SetLines(dtr, rts bool) error {
+	return fmt.Errorf("set DTR and RTS over tcp: %w", ErrNoLines)
+}
