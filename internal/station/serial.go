@@ -1,0 +1,80 @@
+package station
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// What can be wrong with a serial number.
+var (
+	ErrSerialMissing    = errors.New("no serial number")
+	ErrSerialForm       = errors.New("not a serial number of this product")
+	ErrSerialCheckDigit = errors.New("check digit of the serial number is wrong")
+	ErrSequenceEnd      = errors.New("sequence of serial numbers has run out of digits")
+)
+
+// Source says where serial numbers come from.
+type Source string
+
+const (
+	SourceScan     Source = "scan"     // a label is scanned for each unit
+	SourceArgument Source = "argument" // the caller gives it with the command
+	SourceSequence Source = "sequence" // counted up by the station
+	SourceList     Source = "list"     // the next unused line of a file
+)
+
+// SerialRule says what a serial number looks like and where it comes from.
+type SerialRule struct {
+	Pattern    string // regular expression; the whole serial number must match
+	CheckDigit CheckDigit
+	Source     Source
+	Prefix     string // of a sequence; may be empty
+	Next       string // of a sequence: its first number, with leading zeros
+	File       string // of a list
+
+	whole *regexp.Regexp
+}
+
+// maxSerial bounds a serial number, in bytes: it must fit a label and a column.
+const maxSerial = 64
+
+// CheckSerial reports whether s can be a serial number of this product. The error
+// is ErrSerialMissing, ErrSerialForm or ErrSerialCheckDigit. It does not know
+// which serial numbers are used already. Spaces and line ends that a scanner adds
+// are the caller's to remove.
+func (p *Profile) CheckSerial(s string) error { return p.Unit.Serial.Check(s) }
+
+// Check is CheckSerial for the rule alone.
+func (r SerialRule) Check(s string) error {
+	if s == "" {
+		return ErrSerialMissing
+	}
+	if len(s) > maxSerial {
+		return fmt.Errorf("%w: %s has more than %d characters", ErrSerialForm, clip(s), maxSerial)
+	}
+	if strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return fmt.Errorf("%w: %s holds a space or a character that is not plain ASCII", ErrSerialForm, clip(s))
+	}
+	if !r.whole.MatchString(s) {
+		return fmt.Errorf("%w: %s does not match %s", ErrSerialForm, clip(s), r.Pattern)
+	}
+	return r.CheckDigit.check(s)
+}
+
+// InSequence returns the serial number i places after the first one of a
+// sequence: prefix, number with its leading zeros, check digit if the rule has
+// one. Past the last number of that many digits it is ErrSequenceEnd.
+func (r SerialRule) InSequence(i uint64) (string, error) {
+	first, err := strconv.ParseUint(r.Next, 10, 64)
+	if err != nil {
+		return "", fmt.Errorf("serial sequence from %s: %w", clip(r.Next), err)
+	}
+	number := fmt.Sprintf("%0*d", len(r.Next), first+i)
+	if first+i < first || len(number) > len(r.Next) {
+		return "", fmt.Errorf("%w: after %d numbers from %s%s", ErrSequenceEnd, i, r.Prefix, r.Next)
+	}
+	return r.CheckDigit.appendTo(r.Prefix + number), nil
+}
