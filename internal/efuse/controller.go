@@ -1,0 +1,156 @@
+package efuse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// controller drives the eFuse controller's register sequence (ESP32 TRM, "Programming
+// of System Parameters"). It knows no rule about which bits may be burnt.
+type controller struct {
+	link
+	timing Timing
+}
+
+// prepare waits for the controller, sets its clocks and reloads the fuses, so that
+// RDATA shows what is burnt even when an earlier session broke off before that.
+func (c controller) prepare(ctx context.Context) error {
+	if err := c.idle(ctx); err != nil {
+		return err
+	}
+	for _, r := range []struct{ addr, mask, value uint32 }{
+		{regDacConf, 0xFF, c.timing.dac},
+		{regClk, 0xFFFF, c.timing.clk},
+	} {
+		old, err := c.steady(ctx, r.addr)
+		if err != nil {
+			return fmt.Errorf("set eFuse timing: %w", err)
+		}
+		if err := c.put(ctx, []uint32{r.addr}, []uint32{old&^r.mask | r.value}); err != nil {
+			return fmt.Errorf("set eFuse timing: %w", err)
+		}
+	}
+	return c.reload(ctx)
+}
+
+// idle waits until no command is running, at most the timing's limit (ErrBusy).
+func (c controller) idle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timing.limit, ErrBusy)
+	defer cancel()
+	for {
+		cmd, err := c.read(ctx, regCmd)
+		switch {
+		case err == nil && cmd == 0:
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("wait for the eFuse controller: %w", context.Cause(ctx))
+		case err != nil:
+			return fmt.Errorf("wait for the eFuse controller: %w", err)
+		}
+	}
+}
+
+// reload makes RDATA, and the protection of the blocks, follow the fuses. It burns
+// nothing, so a lost answer is met by doing it again. It leaves the operation code
+// at read, so that a stray program command does nothing.
+func (c controller) reload(ctx context.Context) error {
+	if err := c.put(ctx, []uint32{regConf}, []uint32{confRead}); err != nil {
+		return fmt.Errorf("reload fuses: %w", err)
+	}
+	var failed error
+	for range tries {
+		failed = c.regs.WriteReg(ctx, regCmd, cmdRead)
+		if err := c.idle(ctx); err != nil {
+			return fmt.Errorf("reload fuses: %w", errors.Join(err, failed))
+		}
+		if failed == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("reload fuses: %w", failed)
+}
+
+// program burns bits, given as the words stored in the block, in one command. The
+// command itself is sent once, whatever becomes of its answer. sent tells whether
+// it may have reached the chip: then err is no verdict and only reloading tells.
+func (c controller) program(ctx context.Context, block int, bits [8]uint32) (sent bool, err error) {
+	if err := c.load(ctx, block, bits); err != nil {
+		return false, err
+	}
+	if err := c.put(ctx, []uint32{regConf}, []uint32{confProgram}); err != nil {
+		return false, fmt.Errorf("program BLOCK%d: %w", block, err)
+	}
+	failed := c.regs.WriteReg(ctx, regCmd, cmdProgram)
+	if failed != nil {
+		failed = fmt.Errorf("program BLOCK%d: %w", block, failed)
+	}
+	return true, errors.Join(failed, c.idle(ctx))
+}
+
+// load puts bits into the WDATA registers of one block and zeros into those of all
+// others, because one command burns whatever any of them holds.
+func (c controller) load(ctx context.Context, block int, bits [8]uint32) error {
+	var data Words
+	data[block] = bits
+	var addrs, values []uint32
+	for b := range data {
+		for i := range blockLen(b) {
+			addrs = append(addrs, writeBase[b]+4*uint32(i))
+			values = append(values, data[b][i])
+		}
+	}
+	if err := c.put(ctx, addrs, values); err != nil {
+		return fmt.Errorf("load BLOCK%d for programming: %w", block, err)
+	}
+	return nil
+}
+
+// clear leaves no bits, and no key, in the WDATA registers.
+func (c controller) clear(ctx context.Context) error {
+	if err := c.load(ctx, 0, [8]uint32{}); err != nil {
+		return fmt.Errorf("clear eFuse data registers: %w", err)
+	}
+	return nil
+}
+
+// observation is what several loads of the fuses showed: the bits that were set
+// every time and those that were set at least once. They differ in marginal bits.
+type observation struct{ always, ever Words }
+
+// observe reads all fuses after a reload, and one block again after each of
+// senses-1 more reloads: a marginal bit shows only when the fuses are sensed anew.
+func (c controller) observe(ctx context.Context, block, senses int) (observation, error) {
+	if err := c.reload(ctx); err != nil {
+		return observation{}, err
+	}
+	first, err := c.words(ctx)
+	if err != nil {
+		return observation{}, err
+	}
+	seen := observation{first, first}
+	for range senses - 1 {
+		if err := c.reload(ctx); err != nil {
+			return observation{}, err
+		}
+		for i := range blockLen(block) {
+			v, err := c.confirm(ctx, readBase[block]+4*uint32(i), first[block][i])
+			if err != nil {
+				return observation{}, fmt.Errorf("read BLOCK%d: %w", block, err)
+			}
+			seen.always[block][i] &= v
+			seen.ever[block][i] |= v
+		}
+	}
+	return seen, nil
+}
+
+// confirm reads a register that should hold want; anything else has to be read
+// twice to be believed.
+func (c controller) confirm(ctx context.Context, addr, want uint32) (uint32, error) {
+	v, err := c.read(ctx, addr)
+	if err != nil || v == want {
+		return v, err
+	}
+	return c.steady(ctx, addr)
+}
