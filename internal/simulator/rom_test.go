@@ -1,0 +1,144 @@
+package simulator
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"os"
+	"testing"
+	"time"
+)
+
+// transcript is testdata/rom-transcript.json: SLIP payloads exchanged with the real
+// mask ROM.
+type transcript struct {
+	Origin     string
+	BootBanner string `json:"boot_banner"`
+	Exchanges  []struct {
+		Name    string
+		Request string
+		Replies []string
+	}
+}
+
+// load reads a vector file and refuses one that says nothing.
+func load[T any](t testing.TB, name string, empty func(T) bool) T {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v T
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if empty(v) {
+		t.Fatalf("%s holds no vectors", name)
+	}
+	return v
+}
+
+func loadTranscript(t testing.TB) transcript {
+	return load(t, "rom-transcript.json", func(v transcript) bool { return len(v.Exchanges) == 0 || v.Origin == "" })
+}
+
+func unhex(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// drain reads whatever the chip has sent so far.
+func drain(t testing.TB, c *Chip) []byte {
+	t.Helper()
+	var all []byte
+	buf := make([]byte, 4096)
+	for {
+		if err := c.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		n, err := c.Read(buf)
+		all = append(all, buf[:n]...)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("read: %v", err)
+		}
+	}
+}
+
+// frames decodes every SLIP frame in a stream.
+func frames(stream []byte) (payloads [][]byte) {
+	var s slipReader
+	for _, b := range stream {
+		if p := s.feed(b); p != nil {
+			payloads = append(payloads, bytes.Clone(p))
+		}
+	}
+	return payloads
+}
+
+// writeAll writes, expecting no trouble.
+func writeAll(t testing.TB, c *Chip, p []byte) {
+	t.Helper()
+	if n, err := c.Write(p); n != len(p) || err != nil {
+		t.Fatalf("write = %d, %v; want %d", n, err, len(p))
+	}
+}
+
+// TestTranscript replays the recorded session on a blank chip, byte for byte and in
+// order.
+func TestTranscript(t *testing.T) {
+	v := loadTranscript(t)
+	c := New(DefaultConfig(), WithDownloadMode())
+	if got := drain(t, c); string(got) != v.BootBanner {
+		t.Errorf("banner = %q, want %q", got, v.BootBanner)
+	}
+	for _, e := range v.Exchanges {
+		writeAll(t, c, slipFrame(unhex(t, e.Request)))
+		got := frames(drain(t, c))
+		if len(got) != len(e.Replies) {
+			t.Errorf("%s: %d replies, want %d", e.Name, len(got), len(e.Replies))
+			continue
+		}
+		for i, want := range e.Replies {
+			if !bytes.Equal(got[i], unhex(t, want)) {
+				t.Errorf("%s: reply %d = %x, want %s", e.Name, i, got[i], want)
+			}
+		}
+	}
+}
+
+// TestTranscriptSplit sends the same session one byte at a time, with noise between
+// the frames: the replies do not change.
+func TestTranscriptSplit(t *testing.T) {
+	v := loadTranscript(t)
+	c := New(DefaultConfig(), WithDownloadMode())
+	var got, want [][]byte
+	for _, e := range v.Exchanges {
+		if e.Name == "flash_end no reboot" {
+			break // after it there is a prompt that echoes noise
+		}
+		stream := append([]byte("noise\x00\xdb"), slipFrame(unhex(t, e.Request))...)
+		for i := range stream {
+			writeAll(t, c, stream[i:i+1])
+		}
+		got = append(got, frames(drain(t, c))...)
+		for _, r := range e.Replies {
+			want = append(want, unhex(t, r))
+		}
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d replies, want %d", len(got), len(want))
+	}
+	for i := range want {
+		if !bytes.Equal(got[i], want[i]) {
+			t.Errorf("reply %d = %x, want %x", i, got[i], want[i])
+		}
+	}
+}
