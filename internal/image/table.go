@@ -24,6 +24,9 @@ type PartitionType uint8
 const (
 	TypeApp  PartitionType = 0x00
 	TypeData PartitionType = 0x01
+
+	typeBootloader PartitionType = 0x02 // in tables of newer ESP-IDF only
+	typeTable      PartitionType = 0x03
 )
 
 // Subtypes with a meaning of their own here.
@@ -32,11 +35,13 @@ const (
 	SubtypeOTA0    = 0x10 // app; ota_15 is 0x1F
 	SubtypeTest    = 0x20 // app
 
-	SubtypeOTAData = 0x00 // data
-	SubtypePHY     = 0x01 // data
-	SubtypeNVS     = 0x02 // data
-	SubtypeNVSKeys = 0x04 // data
-	SubtypeEFuse   = 0x05 // data, eFuse emulation
+	SubtypeOTAData   = 0x00 // data
+	SubtypePHY       = 0x01 // data
+	SubtypeNVS       = 0x02 // data
+	SubtypeCoredump  = 0x03 // data
+	SubtypeNVSKeys   = 0x04 // data
+	SubtypeEFuse     = 0x05 // data, eFuse emulation
+	SubtypeUndefined = 0x06 // data, and what an empty field means
 
 	otaSlots = 16
 )
@@ -153,20 +158,22 @@ type named struct {
 	name  string
 }
 
+type flagName struct {
+	bit  uint32
+	name string
+}
+
 // Names as in CSV files. Source: ESP-IDF gen_esp32part.py and partition-tables.rst.
 var (
-	typeNames    = []named{{0x00, "app"}, {0x01, "data"}, {0x02, "bootloader"}, {0x03, "partition_table"}}
+	typeNames    = []named{{uint8(TypeApp), "app"}, {uint8(TypeData), "data"}, {uint8(typeBootloader), "bootloader"}, {uint8(typeTable), "partition_table"}}
 	subtypeNames = map[PartitionType][]named{
 		TypeApp: append([]named{{SubtypeFactory, "factory"}, {SubtypeTest, "test"}}, otaNames()...),
 		TypeData: {{0x00, "ota"}, {0x01, "phy"}, {0x02, "nvs"}, {0x03, "coredump"}, {0x04, "nvs_keys"}, {0x05, "efuse"},
 			{0x06, "undefined"}, {0x80, "esphttpd"}, {0x81, "fat"}, {0x82, "spiffs"}, {0x83, "littlefs"}},
-		0x02: {{0x00, "primary"}, {0x01, "ota"}, {0x02, "recovery"}},
-		0x03: {{0x00, "primary"}, {0x01, "ota"}},
+		typeBootloader: {{0x00, "primary"}, {0x01, "ota"}, {0x02, "recovery"}},
+		typeTable:      {{0x00, "primary"}, {0x01, "ota"}},
 	}
-	flagNames = []struct {
-		bit  uint32
-		name string
-	}{{FlagEncrypted, "encrypted"}, {FlagReadonly, "readonly"}}
+	flagNames = []flagName{{FlagEncrypted, "encrypted"}, {FlagReadonly, "readonly"}}
 )
 
 func otaNames() (names []named) {
@@ -186,7 +193,7 @@ func nameFor(value uint8, names []named) string {
 	return fmt.Sprint(value)
 }
 
-// TypeName and SubtypeName return the words of a CSV file, or a decimal number.
+// TypeName returns the word of a CSV file, or a decimal number.
 func (p Partition) TypeName() string { return nameFor(uint8(p.Type), typeNames) }
 
 // SubtypeName returns the word of a CSV file, or a decimal number.
