@@ -296,7 +296,7 @@ func TestSegmentsAlias(t *testing.T) { // documented: no copies of megabytes
 
 func FuzzParse(f *testing.F) {
 	f.Add(mustBuild(f, Spec{Segments: []Segment{{Address: 0x3FFB0000, Data: counting(0, 64)}}, NoHash: true}))
-	f.Add(mustBuild(f, Spec{App: &AppDescriptor{ProjectName: "p"}, Segments: []Segment{{Address: 0x3F400020}, {Address: 0x400D0020, Data: counting(0, 8)}}}))
+	f.Add(mustBuild(f, Spec{App: &AppDescriptor{ProjectName: "p"}, Segments: []Segment{{Address: 0x3F400020}, {Address: 0x40080000, Data: counting(0, 8)}}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		img, err := Parse(data)
 		if img == nil {
