@@ -155,13 +155,15 @@ func (h Header) encode() []byte {
 }
 
 // RunsOn reports whether a chip of revision rev (major*100 + minor) may run the
-// image. Images of older tools fill only the major minimum: MaxRev is then 0, or
-// it is 0xFFFF with MinRev 0.
+// image, as the bootloader decides it. Images of older tools fill only the major
+// minimum; of newer ones, MinRev counts.
 func (h Header) RunsOn(rev int) bool {
-	const noMax = 0xFFFF
-	onlyMajor := h.MaxRev == 0 || h.MaxRev == noMax && h.MinRev == 0 && h.MinRevMajor != 0
-	if onlyMajor {
-		return rev/100 >= int(h.MinRevMajor)
+	oldest, newest := int(h.MinRev), int(h.MaxRev)
+	if oldest == 0 {
+		oldest = int(h.MinRevMajor) * 100
 	}
-	return rev >= int(h.MinRev) && rev <= int(h.MaxRev)
+	if newest == 0 {
+		newest = 0xFFFF
+	}
+	return oldest <= rev && rev <= newest
 }

@@ -198,7 +198,8 @@ func TestRunsOn(t *testing.T) {
 		{0, 100, 0xFFFF, 301, true},
 		{0, 0, 399, 399, true},
 		{0, 0, 399, 400, false},
-		{1, 300, 0, 101, true}, // no max at all: the old rule, as esptool reads it
+		{1, 300, 0, 101, false}, // no max at all: any
+		{1, 300, 0, 999, true},
 	} {
 		h := Header{MinRevMajor: v.major, MinRev: v.min, MaxRev: v.max}
 		if got := h.RunsOn(v.rev); got != v.want {
