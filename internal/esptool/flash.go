@@ -17,15 +17,17 @@ const (
 	readSlow   = 64       // READ_FLASH_SLOW always answers with this many
 )
 
-// Times the flash may take, per million bytes, with a floor. Sources: timeouts of
-// Espressif's own tools; datasheets' maximum erase times (400 ms a sector).
+// Times the flash may take, per million bytes, on top of a floor: the hard ones end
+// the wait, the soft ones are what good flash needs. Sources: timeouts of
+// Espressif's own tools; datasheets' erase times (a sector: 45 ms, 400 ms at worst).
 const (
-	eraseHard   = 3 * time.Second
-	erasePerMB  = 40 * time.Second
-	md5Hard     = 3 * time.Second
-	md5PerMB    = 8 * time.Second
-	flashSoft   = 300 * time.Millisecond
-	attachedMin = 64 << 10 // smallest flash taken for real
+	flashSoft      = 300 * time.Millisecond
+	eraseHard      = 3 * time.Second
+	erasePerMB     = 40 * time.Second
+	eraseSoftPerMB = 12 * time.Second
+	md5Hard        = 3 * time.Second
+	md5PerMB       = 8 * time.Second
+	md5SoftPerMB   = 3 * time.Second
 )
 
 // Causes for refusing a flash call before anything is sent.
@@ -35,7 +37,7 @@ var (
 	ErrNotAttached = errors.New("flash is not attached")
 )
 
-// perMB scales a time per million bytes to size, and adds it to floor.
+// perMB is floor plus the time for size bytes at each per million.
 func perMB(floor, each time.Duration, size int) time.Duration {
 	return floor + each*time.Duration(size)/1_000_000
 }
@@ -44,23 +46,28 @@ func perMB(floor, each time.Duration, size int) time.Duration {
 // tells the ROM its size in bytes, without which it believes in 2 MiB. Flash beyond
 // 16 MiB cannot be addressed. Every other flash call needs it first.
 func (d *Device) AttachFlash(ctx context.Context, pins, size uint32) error {
-	if size < attachedMin || size > MaxFlash || size%eraseUnit != 0 {
+	if size == 0 || size > MaxFlash || size%eraseUnit != 0 {
 		return fmt.Errorf("attach flash of %d bytes: %w (64 KiB to 16 MiB)", size, ErrRange)
 	}
 	if err := d.spiAttach(ctx, pins); err != nil {
 		return err
 	}
+	if err := d.setParams(ctx, size); err != nil {
+		return fmt.Errorf("attach flash of %d bytes: %w", size, err)
+	}
+	d.flash.pins, d.flash.size = pins, size
+	return nil
+}
+
+// setParams tells the ROM the geometry of the flash.
+func (d *Device) setParams(ctx context.Context, size uint32) error {
 	const id, statusMask = 0, 0xFFFF
 	_, _, err := d.repeatable(ctx, request{
 		op:   opSPISetParams,
 		body: words(id, size, eraseUnit, SectorSize, pageSize, statusMask),
 		soft: registerSoft, hard: registerHard,
 	})
-	if err != nil {
-		return fmt.Errorf("attach flash of %d bytes: %w", size, err)
-	}
-	d.flash.pins, d.flash.size = pins, size
-	return nil
+	return err
 }
 
 // checkRegion refuses a region the ROM would wrap or does not know about.
@@ -107,7 +114,7 @@ func (d *Device) FlashMD5(ctx context.Context, offset, size uint32) ([16]byte, e
 	err := d.revived(ctx, func() error {
 		digits, _, err := d.repeatable(ctx, request{
 			op: opSPIFlashMD5, body: words(offset, size, 0, 0), result: 2 * len(sum),
-			soft: flashSoft, hard: perMB(md5Hard, md5PerMB, int(size)),
+			soft: perMB(flashSoft, md5SoftPerMB, int(size)), hard: perMB(md5Hard, md5PerMB, int(size)),
 		})
 		if err != nil {
 			return err

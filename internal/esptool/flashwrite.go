@@ -17,7 +17,7 @@ func flashBegin(offset uint32, size int) request {
 	return request{
 		op:   opFlashBegin,
 		body: words(uint32(size), uint32(blocks), blockSize, offset),
-		soft: flashSoft, hard: perMB(eraseHard, erasePerMB, size),
+		soft: perMB(flashSoft, eraseSoftPerMB, size), hard: perMB(eraseHard, erasePerMB, size),
 	}
 }
 
@@ -30,7 +30,7 @@ func flashData(seq int, data []byte) request {
 		op:       opFlashData,
 		body:     append(words(blockSize, uint32(seq), 0, 0), block...),
 		checksum: checksum(block),
-		soft:     flashSoft, hard: eraseHard,
+		soft:     registerSoft, hard: eraseHard, // a page takes a few milliseconds
 	}
 }
 
@@ -68,10 +68,11 @@ type flashWriter struct {
 	data     []byte
 	progress func(done, total int)
 
-	reported int  // the furthest position reported
-	failedAt int  // the position of the last failure
-	failures int  // at failedAt and, on the way back to it, before
-	revived  bool // the chip has been reset for it
+	reported int // the furthest position reported
+
+	sector   int                         // position of the sector that failed last
+	failures [SectorSize / blockSize]int // of each of its blocks
+	revived  bool                        // the chip has been reset for it
 }
 
 // chunk writes data[from:to], which one FLASH_BEGIN can erase. from is at the start
@@ -111,15 +112,16 @@ func (w *flashWriter) step(ctx context.Context, begun bool, start, pos, to int) 
 
 // retry decides what a failure at pos costs: nil means start again at its sector.
 func (w *flashWriter) retry(ctx context.Context, pos int, err error) error {
-	if pos > w.failedAt || w.failures == 0 {
-		w.failedAt, w.failures, w.revived = pos, 0, false
+	if sector := pos - pos%SectorSize; sector != w.sector {
+		w.sector, w.failures, w.revived = sector, [len(w.failures)]int{}, false
 	}
-	w.failures++
+	block := pos % SectorSize / blockSize
+	w.failures[block]++
 	at := w.offset + uint32(pos)
 	switch lost := errors.Is(err, ErrLinkLost); {
 	case ctx.Err() != nil:
 		return fmt.Errorf("at %#x: %w", at, err)
-	case w.failures == maxTries:
+	case w.failures[block] == maxTries:
 		return fmt.Errorf("at %#x, tried %d times: %w", at, maxTries, err)
 	case lost && !w.revived && w.d.CanReset():
 		w.revived = true
