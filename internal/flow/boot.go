@@ -1,0 +1,130 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"provision/internal/efuse"
+	"provision/internal/fault"
+)
+
+// Errors of the boot check.
+var (
+	errRefused  = errors.New("the unit refused its firmware")
+	errNoLine   = errors.New("the expected line did not come")
+	errFirmware = errors.New("the firmware burnt fuses that the plan does not know")
+)
+
+// refusals are lines by which ROM and bootloader say that they will not run what
+// is in flash, and what that means (ESP-IDF bootloader_support; ESP32 ROM).
+var refusals = []struct{ line, meaning string }{
+	{"secure boot check fail", "the ROM rejects the bootloader digest"},
+	{"invalid header: 0x", "the ROM finds no bootloader it can read"},
+	{"flash read err, 1000", "the ROM finds no bootloader it can read"},
+	{"csum err:", "the bootloader's checksum is wrong"},
+	{"has invalid signature version field", "the app is not signed"},
+	{"Secure boot signature verification failed", "the app's signature is bad"},
+	{"image valid, signature bad", "the app's signature is bad"},
+	{"No bootable app partitions", "the bootloader finds no app it will start"},
+	{"Failed to verify partition table", "the bootloader rejects the partition table"},
+	{"Download mode is disabled", "the chip was started with the boot pin held low, and its download mode is closed"},
+}
+
+// bootStep starts the unit and watches what it says, then reads all fuses again:
+// firmware may burn some by itself.
+func (r *runner) bootStep() Step {
+	const name = "boot check"
+	check := r.cfg.Job.Profile.BootCheck
+	return Step{
+		Name: name, Fault: fault.LinkLost, Cost: 3 * time.Second, Check: always,
+		Do: func(ctx context.Context) error {
+			if err := r.dev.Run(ctx); err != nil {
+				return err
+			}
+			watch, cancel := context.WithTimeout(ctx, check.Timeout)
+			defer cancel()
+			var verdict error = fmt.Errorf("%q within %v: %w", check.Expect, check.Timeout, errNoLine)
+			r.boot = r.boot[:0]
+			err := r.dev.Console(watch, func(line string) bool {
+				r.boot = append(r.boot, line)
+				r.cfg.Sink(Event{Kind: BootLine, Time: r.cfg.Now().UTC(), Run: r.cfg.RunID, Slot: r.cfg.Slot, Step: name, Text: line})
+				done, err := r.judge(line)
+				if done {
+					verdict = err
+				}
+				return done
+			})
+			if err != nil && watch.Err() == nil {
+				return err
+			}
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			text := fmt.Sprintf("seen: %s", check.Expect)
+			if verdict != nil {
+				text = verdict.Error()
+			}
+			return errors.Join(verdict, r.emit(ctx, Event{Kind: BootSeen, Step: name, Text: text, Lines: r.boot}))
+		},
+		Verify: r.afterBoot,
+	}
+}
+
+// judge says whether a boot-log line decides the check, and how.
+func (r *runner) judge(line string) (done bool, err error) {
+	check := r.cfg.Job.Profile.BootCheck
+	for _, bad := range check.Reject {
+		if bad.Match(line) {
+			return true, fmt.Errorf("it said %q, which the profile rejects: %w", line, errRefused)
+		}
+	}
+	if check.Expect.Match(line) {
+		return true, nil
+	}
+	for _, bad := range refusals {
+		if strings.Contains(line, bad.line) {
+			return true, fmt.Errorf("it said %q: %s: %w", line, bad.meaning, errRefused)
+		}
+	}
+	return false, nil
+}
+
+// afterBoot brings the unit back into the loader and compares its fuses with those
+// before the start. Bits that the plan would burn anyway, the freezing of an odd
+// FLASH_CRYPT_CNT, and the anti-rollback counter are the firmware's to set.
+func (r *runner) afterBoot(ctx context.Context) error {
+	before := r.words
+	if err := r.dev.Reconnect(ctx); err != nil {
+		return err
+	}
+	if err := r.readWords(ctx); err != nil {
+		return err
+	}
+	allowed := efuse.Words{}
+	allowed[0][0] = 1 << 2 // WR_DIS of FLASH_CRYPT_CNT: an IDF app freezes an odd counter
+	allowed[3][4] = 0xFFFFFFFF
+	plan, err := efuse.Plan(before, r.goal, r.proven)
+	if err != nil {
+		return err
+	}
+	for _, b := range plan {
+		bits, _ := b.Bits()
+		for i := range bits {
+			allowed[b.Block()][i] |= bits[i]
+		}
+	}
+	for block := range before {
+		for i := range before[block] {
+			if extra := r.words[block][i] &^ before[block][i] &^ allowed[block][i]; extra != 0 {
+				return fmt.Errorf("BLOCK%d word %d gained bits %08x: %w", block, i, extra, errFirmware)
+			}
+			if lost := before[block][i] &^ r.words[block][i]; lost != 0 {
+				return fmt.Errorf("BLOCK%d word %d lost bits %08x: %w", block, i, lost, efuse.ErrUnstable)
+			}
+		}
+	}
+	return nil
+}

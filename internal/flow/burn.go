@@ -1,0 +1,231 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"provision/internal/efuse"
+	"provision/internal/fault"
+	"provision/internal/records"
+)
+
+// burnCost is the estimate for one burn on a fast link.
+const burnCost = 700 * time.Millisecond
+
+// keySteps burn one key block: the key, compared, then hidden, then frozen, each a
+// step of its own with its own read-back.
+func (r *runner) keySteps(block int) []Step {
+	return []Step{
+		r.keyStep(block),
+		r.stageStep(fmt.Sprintf("read-protect BLOCK%d", block), efuse.StageHide, block),
+		r.stageStep(fmt.Sprintf("write-protect BLOCK%d", block), efuse.StageProtect, block),
+	}
+}
+
+// keyStep burns a key and proves it. The proof is journalled before the step
+// passes: only with it can the block be hidden.
+func (r *runner) keyStep(block int) Step {
+	name := fmt.Sprintf("burn BLOCK%d", block)
+	return Step{
+		Name: name, Burns: true, Cost: burnCost, Fault: fault.ReadBack,
+		Check: func(ctx context.Context) (State, error) {
+			if err := r.readWords(ctx); err != nil {
+				return Needed, err
+			}
+			if r.words.Hidden(block) {
+				if r.proven.Has(block) {
+					return Done, nil
+				}
+				return Needed, fmt.Errorf("BLOCK%d is hidden: %w", block, efuse.ErrUnproven)
+			}
+			_, err := efuse.Compare(r.words, block, r.keyBlock(block))
+			if err == nil && r.proven.Has(block) {
+				return Done, nil
+			}
+			if err != nil && !errors.Is(err, efuse.ErrReadBack) {
+				return Needed, err
+			}
+			return Needed, nil
+		},
+		Do: func(ctx context.Context) error {
+			if _, err := efuse.Compare(r.words, block, r.keyBlock(block)); err == nil {
+				return nil // complete since an earlier run, which could not compare it any more
+			}
+			return r.burn(ctx, name, efuse.StageKey, block)
+		},
+		Verify: func(ctx context.Context) error {
+			if err := r.readWords(ctx); err != nil {
+				return err
+			}
+			proof, err := efuse.Compare(r.words, block, r.keyBlock(block))
+			if err != nil {
+				return err
+			}
+			if err := r.cfg.Records.MarkVerified(ctx, r.unit.ID, purposeOf(block), r.cfg.Now()); err != nil {
+				return asFault(name, err, fault.Database)
+			}
+			r.proven = r.proven.And(proof)
+			return nil
+		},
+	}
+}
+
+// stageStep burns what the plan has for one stage of one key block (0: none).
+func (r *runner) stageStep(name string, stage efuse.Stage, block int) Step {
+	planned := func(ctx context.Context) (State, error) {
+		if err := r.readWords(ctx); err != nil {
+			return Needed, err
+		}
+		plan, err := efuse.Plan(r.words, r.goal, r.proven)
+		if err != nil {
+			return Needed, err
+		}
+		if slices.ContainsFunc(plan, func(b efuse.Burn) bool { return b.Stage() == stage && b.KeyBlock() == block }) {
+			return Needed, nil
+		}
+		return Done, nil
+	}
+	return Step{
+		Name: name, Burns: true, Cost: burnCost, Fault: fault.ReadBack,
+		Check: planned,
+		Do:    func(ctx context.Context) error { return r.burn(ctx, name, stage, block) },
+		Verify: func(ctx context.Context) error {
+			state, err := planned(ctx)
+			if err == nil && state != Done {
+				err = asFault(name, fmt.Errorf("%s: %w", name, efuse.ErrReadBack), fault.LockMissing)
+			}
+			return err
+		},
+	}
+}
+
+// burn executes the next burn of the plan, which must be that of stage and block:
+// intent on disk, burn, read-back, observation on disk.
+func (r *runner) burn(ctx context.Context, step string, stage efuse.Stage, block int) error {
+	plan, err := efuse.Plan(r.words, r.goal, r.proven)
+	if err != nil {
+		return err
+	}
+	if len(plan) == 0 || plan[0].Stage() != stage || plan[0].KeyBlock() != block {
+		return fmt.Errorf("%s is not the next burn of the plan: %w", step, efuse.ErrOrder)
+	}
+	b := plan[0]
+	facts := r.burnFacts(b)
+	id, err := r.intend(ctx, step, b, facts)
+	if err != nil {
+		return fmt.Errorf("not burning, the intent is not on disk: %w", err)
+	}
+	if err := r.emit(ctx, Event{Kind: BurnIntended, Step: step, Burn: &facts, Text: b.Permanent()}); err != nil {
+		return err
+	}
+	observed, burnErr := efuse.Execute(ctx, r.dev, r.timing, b)
+	if burnErr == nil || burnShows(burnErr) {
+		r.words = observed
+		err = r.observe(ctx, id, step, b, facts, burnErr == nil)
+	}
+	return errors.Join(burnErr, err)
+}
+
+// burnShows reports whether an error of Execute comes with a trustworthy read-back
+// of all fuses.
+func burnShows(err error) bool {
+	return errors.Is(err, efuse.ErrReadBack) || errors.Is(err, efuse.ErrExtraBits) || errors.Is(err, efuse.ErrNotHidden)
+}
+
+func (r *runner) intend(ctx context.Context, step string, b efuse.Burn, facts BurnFacts) (int64, error) {
+	intent := records.BurnIntent{
+		RunID: r.cfg.RunID, UnitID: r.unit.ID, Step: step, Block: b.Block(), KeyFingerprint: facts.Fingerprint, At: r.cfg.Now(),
+	}
+	if bits, shown := b.Bits(); shown {
+		intent.Before, intent.Bits = records.Words(r.words[b.Block()]), records.Words(bits)
+	}
+	id, err := r.cfg.Records.IntendBurn(ctx, intent)
+	if err != nil {
+		return 0, asFault(step, err, fault.Database)
+	}
+	return id, nil
+}
+
+func (r *runner) observe(ctx context.Context, id int64, step string, b efuse.Burn, facts BurnFacts, ok bool) error {
+	seen := records.Observation{BurnID: id, OK: ok, At: r.cfg.Now()}
+	if _, shown := b.Bits(); shown {
+		seen.Words = records.Words(r.words[b.Block()])
+		facts.Observed = hexWords(r.words[b.Block()], b.Block())
+	}
+	if err := r.cfg.Records.ObserveBurn(ctx, seen); err != nil {
+		return asFault(step, err, fault.Database)
+	}
+	return r.emit(ctx, Event{Kind: BurnObserved, Step: step, Burn: &facts})
+}
+
+// settleBurns closes the intents of a run that was cut inside a burn, with what
+// the chip shows now.
+func (r *runner) settleBurns(ctx context.Context) error {
+	burns, err := r.cfg.Records.Burns(ctx, r.unit.ID)
+	if err != nil {
+		return err
+	}
+	for _, b := range burns {
+		if !b.ObservedAt.IsZero() {
+			continue
+		}
+		seen := records.Observation{BurnID: b.ID, At: r.cfg.Now()}
+		if b.Bits != nil {
+			now := records.Words(r.words[b.Block])
+			seen.Words, seen.OK = now, covers(now, *b.Bits)
+		} else {
+			_, err := efuse.Compare(r.words, b.Block, r.keyBlock(b.Block))
+			seen.OK = err == nil
+		}
+		if err := r.cfg.Records.ObserveBurn(ctx, seen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// covers reports whether every bit of want is set in have.
+func covers(have, want records.Words) bool {
+	for i := range want {
+		if want[i]&^have[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *runner) burnFacts(b efuse.Burn) BurnFacts {
+	facts := BurnFacts{Block: b.Block(), Fields: b.Fields(), Meaning: b.Permanent()}
+	if bits, shown := b.Bits(); shown {
+		facts.Bits = hexWords(bits, b.Block())
+	} else if r.keys != nil {
+		facts.Fingerprint = r.keys.fingerprint(b.Block())
+	}
+	return facts
+}
+
+// hexWords prints the words a block has, word 0 first.
+func hexWords(words [8]uint32, block int) []string {
+	n := 8
+	if block == 0 {
+		n = 7
+	}
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("%08x", words[i])
+	}
+	return out
+}
+
+// readWords takes all fuses off the chip.
+func (r *runner) readWords(ctx context.Context) error {
+	w, err := efuse.Read(ctx, r.dev)
+	if err != nil {
+		return err
+	}
+	r.words = w
+	return nil
+}

@@ -1,0 +1,180 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"provision/internal/efuse"
+	"provision/internal/fault"
+	"provision/internal/records"
+)
+
+// steps is everything that changes the unit or its records, in the one order
+// there is (docs/order.md). Key blocks and regions the job does not have are left
+// out.
+func (r *runner) steps() []Step {
+	steps := append([]Step{r.keysStep()}, r.flashSteps()...)
+	if r.goal.FlashEncryption {
+		steps = append(steps, r.keySteps(1)...)
+	}
+	if r.goal.SecureBootV1 {
+		steps = append(steps, r.keySteps(2)...)
+	}
+	if r.goal.FlashEncryption {
+		steps = append(steps, r.stageStep("burn FLASH_CRYPT_CONFIG", efuse.StageCryptConfig, 0))
+	}
+	if r.goal.SecureBootV1 {
+		steps = append(steps, r.stageStep("burn ABS_DONE_0", efuse.StageSecureBoot, 0))
+	}
+	if r.goal.FlashEncryption {
+		steps = append(steps, r.stageStep("burn FLASH_CRYPT_CNT", efuse.StageEncryption, 0))
+	}
+	steps = append(steps, r.proveFlash())
+	if len(r.goal.Locks) > 0 {
+		steps = append(steps, r.stageStep("burn locks", efuse.StageLocks, 0))
+	}
+	if r.cfg.Job.Profile.BootCheck != nil {
+		steps = append(steps, r.bootStep())
+	}
+	if len(r.goal.Freeze) > 0 {
+		steps = append(steps, r.stageStep("freeze", efuse.StageFreeze, 0))
+	}
+	if r.goal.UARTDownloadDis {
+		steps = append(steps, r.stageStep("burn UART_DOWNLOAD_DIS", efuse.StageDownloadMode, 0))
+	}
+	return append(steps, r.recordStep())
+}
+
+// recordStep says PASS: the one place that does.
+func (r *runner) recordStep() Step {
+	const name = "record"
+	return Step{
+		Name: name, Fault: fault.Database, Check: always,
+		Do: func(ctx context.Context) error {
+			if err := r.readWords(ctx); err != nil {
+				return err
+			}
+			left, err := efuse.Plan(r.words, r.goal, r.proven)
+			if err != nil {
+				return err
+			}
+			if len(left) > 0 {
+				return fault.New(fault.LockMissing, name, fmt.Errorf("%s is still to be burnt", left[0].Name()))
+			}
+			facts := r.keys.facts()
+			err = r.cfg.Records.Complete(ctx, records.Completion{
+				UnitID: r.unit.ID, RunID: r.cfg.RunID, At: r.cfg.Now(), FinalWords: finalWords(r.words),
+			})
+			if err != nil && !errors.Is(err, records.ErrNotScrubbed) {
+				return err
+			}
+			r.passed = true
+			r.wipe()
+			return r.emit(ctx, Event{Kind: KeysDestroyed, Step: name, Keys: facts, Text: r.custodyText()})
+		},
+	}
+}
+
+func (r *runner) custodyText() string {
+	if r.unit.Custody == records.Escrow {
+		return "the station's copy of the keys is destroyed; the owner's is kept"
+	}
+	return "the keys are destroyed; fingerprints are kept"
+}
+
+func finalWords(w efuse.Words) []records.BlockWords {
+	out := make([]records.BlockWords, len(w))
+	for block := range w {
+		out[block] = records.BlockWords{Block: block, Words: records.Words(w[block])}
+	}
+	return out
+}
+
+// finish turns how the work ended into a verdict, records it, and tells it.
+func (r *runner) finish(ctx context.Context, err error) Result {
+	ctx = context.WithoutCancel(ctx)
+	res := Result{Verdict: string(fault.Pass), MAC: r.mac, Serial: r.serial, Boot: r.boot}
+	switch {
+	case r.passed:
+		// PASS is on disk. What went wrong after that is a remark.
+		res.Text = fmt.Sprintf("%s is secured and recorded.", r.serial)
+		if err != nil {
+			res.Text += " Afterwards: " + err.Error()
+		}
+	case errors.Is(err, errComplete):
+		res.Verdict = string(fault.Done)
+		res.Text = fmt.Sprintf("Already complete as %s; nothing was written.", r.serial)
+	case errors.Is(err, errPlanned):
+		res.Verdict = planned
+		res.Text = "Dry run: nothing was written."
+	default:
+		r.explain(&res, err)
+	}
+	if note := r.conclude(ctx, res); note != nil && !r.passed && res.Err == nil {
+		r.explain(&res, note)
+	}
+	r.announce(ctx, res)
+	return res
+}
+
+// planned is the verdict of a dry run.
+const planned = "PLAN"
+
+// explain fills in what a failure is called and what to do.
+func (r *runner) explain(res *Result, err error) {
+	res.Err = err
+	res.Code = fault.CodeOf(err)
+	res.Exit = fault.ExitCode(err)
+	v := fault.VerdictOf(err)
+	if v == fault.Input {
+		v = fault.Error // the word of the stream; the exit code tells them apart
+	}
+	res.Verdict = string(v)
+	res.Text = err.Error()
+	if page, ok := fault.Lookup(res.Code); ok {
+		res.Text, res.Do = page.Says, page.Do
+	}
+}
+
+// conclude records a verdict other than PASS, and parks a unit for which a person
+// must decide. A complete unit is not parked for what somebody typed.
+func (r *runner) conclude(ctx context.Context, res Result) error {
+	if !r.recorded || r.passed {
+		return nil
+	}
+	reason := ""
+	if res.Err != nil {
+		reason = res.Err.Error()
+	}
+	var parked error
+	if res.Verdict == string(fault.Park) && res.Code != fault.MACKnown && r.mac != "" {
+		parked = r.cfg.Records.Park(ctx, records.Parking{
+			MAC: r.mac, RunID: r.cfg.RunID, Code: string(res.Code), Reason: reason, At: r.cfg.Now(),
+		})
+	}
+	err := r.cfg.Records.FinishRun(ctx, records.Finish{
+		RunID: r.cfg.RunID, At: r.cfg.Now(), Verdict: records.Verdict(res.Verdict), Code: string(res.Code), Reason: reason, MAC: r.mac,
+	})
+	if err := errors.Join(parked, err); err != nil {
+		return asFault("record", err, fault.Database)
+	}
+	return nil
+}
+
+// announce ends the event stream. The verdict is on disk by now, or is not PASS.
+func (r *runner) announce(ctx context.Context, res Result) {
+	if res.Err != nil {
+		// An event that cannot be recorded changes no verdict any more.
+		_ = r.emit(ctx, Event{Kind: RunFailed, Step: stepOf(res.Err), Code: res.Code, Text: res.Err.Error(), Do: res.Do})
+	}
+	_ = r.emit(ctx, Event{Kind: RunFinished, Verdict: res.Verdict, Exit: &res.Exit, Code: res.Code, Text: res.Text, Do: res.Do})
+}
+
+func stepOf(err error) string {
+	var f *fault.Fault
+	if errors.As(err, &f) {
+		return f.Step
+	}
+	return ""
+}

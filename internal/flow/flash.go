@@ -1,0 +1,185 @@
+package flow
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"provision/internal/fault"
+	"provision/internal/flashcrypt"
+	"provision/internal/job"
+	"provision/internal/records"
+	"provision/internal/secureboot"
+)
+
+// bytesPerSecond is a cautious estimate of ROM writes, for the display: about what
+// 460800 baud gives after framing.
+const bytesPerSecond = 36_000
+
+// errDigest is flash that does not hold what was written.
+var errDigest = errors.New("flash does not hold what was written")
+
+// region is a job's region as this unit's flash has it.
+type region struct {
+	job.Region
+	flash []byte // ciphertext where the region is encrypted; empty until the keys are there
+	md5   [md5.Size]byte
+}
+
+// layout lists the regions of this unit. The digest sector, which depends on the
+// unit's key, is empty until buildRegions.
+func (r *runner) layout() []region {
+	var out []region
+	if r.goal.SecureBootV1 {
+		out = append(out, region{Region: job.Region{
+			Name: "secure boot digest", Data: make([]byte, job.SectorSize), Encrypt: r.goal.FlashEncryption,
+		}})
+	}
+	for _, g := range r.cfg.Job.Regions {
+		out = append(out, region{Region: g})
+	}
+	return out
+}
+
+// buildRegions makes this unit's flash contents: the digest sector from the boot
+// key, everything that is read through the cipher encrypted with the flash key.
+func (r *runner) buildRegions() error {
+	if r.goal.SecureBootV1 {
+		sector, err := secureboot.DigestSectorV1(r.keys.boot.Reveal(), r.keys.iv, r.cfg.Job.Bootloader)
+		if err != nil {
+			return err
+		}
+		r.regions[0].Data = sector
+	}
+	var cipher *flashcrypt.Cipher
+	if r.goal.FlashEncryption {
+		var err error
+		if cipher, err = flashcrypt.New(r.keys.flash.Reveal(), r.goal.CryptConfig); err != nil {
+			return err
+		}
+	}
+	for i := range r.regions {
+		g := &r.regions[i]
+		g.flash = g.Data
+		if g.Encrypt {
+			g.flash = make([]byte, len(g.Data))
+			if err := cipher.EncryptAt(g.flash, g.Data, g.Offset); err != nil {
+				return fmt.Errorf("encrypt %s: %w", g.Name, err)
+			}
+		}
+		g.md5 = md5.Sum(g.flash)
+	}
+	return nil
+}
+
+// flashSteps write every region and prove it.
+func (r *runner) flashSteps() []Step {
+	steps := make([]Step, len(r.regions))
+	for i := range r.regions {
+		steps[i] = r.writeStep(&r.regions[i])
+	}
+	return steps
+}
+
+func (r *runner) writeStep(g *region) Step {
+	name := fmt.Sprintf("write %s at %#x", g.Name, g.Offset)
+	return Step{
+		Name: name, Fault: fault.WriteFailed, Cost: time.Duration(len(g.Data)) * time.Second / bytesPerSecond,
+		Check: func(ctx context.Context) (State, error) {
+			if r.doorsShut() || g.Volatile && r.mayHaveRun() {
+				return Done, nil // proved before, or the firmware's own by now
+			}
+			if err := r.matches(ctx, g); errors.Is(err, errDigest) {
+				return Needed, nil
+			} else if err != nil {
+				return Needed, err
+			}
+			return Done, r.verified(ctx, name, g)
+		},
+		Do: func(ctx context.Context) error {
+			var lost error
+			err := r.dev.WriteFlash(ctx, g.Offset, g.flash, func(done, total int) {
+				if now := r.cfg.Now(); r.progress.due(now) {
+					lost = errors.Join(lost, r.emit(ctx, Event{Kind: StepProgress, Step: name, Work: r.progress.at(done, total, now)}))
+				}
+			})
+			return errors.Join(err, lost)
+		},
+		Verify: func(ctx context.Context) error {
+			if err := r.matches(ctx, g); err != nil {
+				return err
+			}
+			return r.verified(ctx, name, g)
+		},
+	}
+}
+
+// mayHaveRun reports whether the chip could have started the firmware: encryption
+// and secure boot are on as far as the job wants them.
+func (r *runner) mayHaveRun() bool {
+	crypt := r.words.Field("FLASH_CRYPT_CNT") != 0
+	boot := r.words.Field("ABS_DONE_0") != 0
+	return (crypt || !r.goal.FlashEncryption) && (boot || !r.goal.SecureBootV1) && (crypt || boot)
+}
+
+// doorsShut reports whether the loader may have lost its view of flash. That lock
+// is burnt only after "verify flash".
+func (r *runner) doorsShut() bool { return r.words.Field("DISABLE_DL_CACHE") != 0 }
+
+// matches compares the MD5 of a region. The loader reads flash raw, so that it is
+// of ciphertext where the region is encrypted.
+func (r *runner) matches(ctx context.Context, g *region) error {
+	sum, err := r.dev.FlashMD5(ctx, g.Offset, uint32(len(g.flash)))
+	if err != nil {
+		return err
+	}
+	if sum != g.md5 {
+		return fmt.Errorf("%s at %#x: MD5 is %x, want %x: %w", g.Name, g.Offset, sum, g.md5, errDigest)
+	}
+	return nil
+}
+
+// verified records a region that was just compared.
+func (r *runner) verified(ctx context.Context, step string, g *region) error {
+	plain, cipher := sha256.Sum256(g.Data), sha256.Sum256(g.flash)
+	err := r.cfg.Records.SaveRegion(ctx, records.Region{
+		RunID: r.cfg.RunID, UnitID: r.unit.ID, Name: g.Name, Offset: int64(g.Offset), Length: int64(len(g.flash)),
+		PlainSHA256: hex.EncodeToString(plain[:]), FlashMD5: hex.EncodeToString(g.md5[:]), FlashSHA256: hex.EncodeToString(cipher[:]),
+		Encrypted: g.Encrypt, FirmwareSHA256: g.Firmware, VerifiedAt: r.cfg.Now(),
+	})
+	if err != nil {
+		return asFault(step, err, fault.Database)
+	}
+	return r.emit(ctx, Event{Kind: RegionVerified, Step: step, Region: &RegionFacts{
+		Name: g.Name, Offset: g.Offset, Length: len(g.flash), Encrypted: g.Encrypt, MD5: hex.EncodeToString(g.md5[:]),
+	}})
+}
+
+// proveFlash compares every region once more when the chip is armed and before the
+// loader's doors are shut: afterwards the loader may no longer be able to.
+func (r *runner) proveFlash() Step {
+	const name = "verify flash"
+	return Step{
+		Name: name, Fault: fault.DigestDiffer, Cost: time.Second,
+		Check: func(context.Context) (State, error) {
+			if r.doorsShut() {
+				return Done, nil
+			}
+			return Needed, nil
+		},
+		Do: func(ctx context.Context) error {
+			for i := range r.regions {
+				if g := &r.regions[i]; !g.Volatile || !r.mayHaveRun() {
+					if err := r.matches(ctx, g); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		},
+	}
+}

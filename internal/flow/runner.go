@@ -1,0 +1,218 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+
+	"provision/internal/efuse"
+	"provision/internal/esptool"
+	"provision/internal/fault"
+	"provision/internal/job"
+	"provision/internal/keys"
+	"provision/internal/records"
+)
+
+// Config is everything a run needs from outside.
+type Config struct {
+	Job      *job.Job
+	Records  *records.Store // nil only in a dry run without a database
+	Identity keys.Identity  // seals the unit's keys while it is unfinished
+
+	Open     func(context.Context) (esptool.Port, error)
+	Reset    esptool.ResetMode
+	PortName string
+	Slot     int
+
+	Serial   string // as given; empty: the profile's source, or the unit's own when it is known
+	Operator string
+	DryRun   bool // read and plan, write nothing anywhere
+
+	RunID   string // unique for ever
+	Version string // of this program
+	Now     func() time.Time
+	Rand    io.Reader
+	Sink    func(Event) // sees every event after the records have it
+}
+
+// Result is how a run ended.
+type Result struct {
+	Verdict string // PASS FAIL ERROR PARK DONE, or PLAN for a dry run
+	Exit    int
+	Code    fault.Code
+	MAC     string
+	Serial  string
+	Text    string
+	Do      string
+	Err     error // the fault, for engineers; nil on PASS, DONE and PLAN
+	Boot    []string
+}
+
+// runner is one run over one unit.
+type runner struct {
+	cfg Config
+
+	seq      int
+	recorded bool // the run has a row in the records, so events are kept
+	progress *meter
+
+	port   esptool.Port
+	dev    *esptool.Device
+	chip   esptool.Chip
+	flash  esptool.FlashID
+	timing efuse.Timing
+	words  efuse.Words // as last read
+
+	mac     string
+	serial  string
+	unit    *records.Unit // nil: the MAC is not in the records
+	goal    efuse.Goal
+	proven  efuse.Proven
+	keys    *unitKeys // nil until opened or made
+	regions []region  // what goes into flash, by offset
+	boot    []string
+	passed  bool // PASS is in the records
+}
+
+// Results of a run that end it early without a fault.
+var (
+	errComplete = errors.New("already complete")
+	errPlanned  = errors.New("planned only")
+)
+
+// Run takes the unit at the port from first contact to verdict. Cancelling ctx
+// ends it between two steps or inside one that can be repeated; a burn is
+// finished and read back first. The unit can always be taken up again.
+func Run(ctx context.Context, cfg Config) Result {
+	r := &runner{cfg: cfg, progress: newMeter(nil)}
+	defer r.close()
+	err := r.work(ctx)
+	return r.finish(ctx, err)
+}
+
+func (r *runner) close() {
+	r.wipe()
+	if r.port != nil {
+		// The verdict stands; a port that does not close changes nothing on the unit.
+		_ = r.port.Close()
+	}
+}
+
+// work is the whole story.
+func (r *runner) work(ctx context.Context) error {
+	if err := r.start(ctx); err != nil {
+		return err
+	}
+	for _, s := range r.contact() {
+		if err := r.step(ctx, s); err != nil {
+			return err
+		}
+	}
+	if err := r.decide(ctx); err != nil {
+		return err
+	}
+	if err := r.plan(ctx); err != nil {
+		return err
+	}
+	if r.cfg.DryRun {
+		return errPlanned
+	}
+	steps := r.steps()
+	r.progress = newMeter(steps)
+	for _, s := range steps {
+		if err := r.step(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start checks what can be checked without a unit, and opens the run's record.
+func (r *runner) start(ctx context.Context) error {
+	const step = "start"
+	p := r.cfg.Job.Profile
+	if r.cfg.Serial != "" {
+		if err := p.CheckSerial(r.cfg.Serial); err != nil {
+			return asFault(step, err, fault.SerialForm)
+		}
+	}
+	if !r.cfg.DryRun {
+		if _, err := r.cfg.Records.Check(ctx); err != nil {
+			return asFault(step, err, fault.Database)
+		}
+		err := r.cfg.Records.StartRun(ctx, records.Run{
+			ID: r.cfg.RunID, StartedAt: r.cfg.Now(), Station: p.Station.Name, Slot: r.cfg.Slot, Port: r.cfg.PortName,
+			ProfileName: p.Path, ProfileSHA256: r.cfg.Job.ProfileSHA256(), Version: r.cfg.Version, Operator: r.cfg.Operator,
+		})
+		if err != nil {
+			return asFault(step, err, fault.Database)
+		}
+		r.recorded = true
+		if err := r.cfg.Records.SaveFirmware(ctx, firmwareRows(r.cfg.Job)); err != nil {
+			return asFault(step, err, fault.Database)
+		}
+	}
+	return r.emit(ctx, Event{Kind: RunStarted, Station: &StationFacts{
+		Name: p.Station.Name, Profile: r.cfg.Job.ProfileSHA256(), Version: r.cfg.Version, Port: r.cfg.PortName, Dry: r.cfg.DryRun,
+	}})
+}
+
+func firmwareRows(j *job.Job) []records.Firmware {
+	rows := make([]records.Firmware, 0, len(j.Firmware))
+	for _, f := range j.Firmware {
+		rows = append(rows, records.Firmware{
+			SHA256: f.SHA256, Role: f.Role, Project: f.Project, Version: f.Version, IDF: f.IDF, Size: int64(f.Size),
+		})
+	}
+	return rows
+}
+
+// live reports events that are shown but not kept: they are no history, and a
+// disk sync for each would cost more than they are worth. They have no Seq.
+func live(kind string) bool { return kind == StepProgress || kind == BootLine }
+
+// emit records ev, then shows it. An event that cannot be recorded stops the run.
+// Events are recorded to the end even when the run is being interrupted.
+func (r *runner) emit(ctx context.Context, ev Event) error {
+	ev.Time, ev.Run, ev.Slot = r.cfg.Now().UTC(), r.cfg.RunID, r.cfg.Slot
+	if ev.MAC == "" {
+		ev.MAC = r.mac
+	}
+	if ev.Serial == "" {
+		ev.Serial = r.serial
+	}
+	if live(ev.Kind) {
+		r.cfg.Sink(ev)
+		return nil
+	}
+	r.seq++
+	ev.Seq = r.seq
+	var err error
+	if r.recorded {
+		err = r.record(context.WithoutCancel(ctx), ev)
+	}
+	r.cfg.Sink(ev)
+	return err
+}
+
+func (r *runner) record(ctx context.Context, ev Event) error {
+	body, err := json.Marshal(ev)
+	if err != nil {
+		return asFault(ev.Step, err, fault.Internal)
+	}
+	_, err = r.cfg.Records.Append(ctx, records.Event{
+		RunID: ev.Run, Seq: ev.Seq, Time: ev.Time, Slot: ev.Slot, Kind: ev.Kind, Step: ev.Step,
+		Code: string(ev.Code), UnitMAC: ev.MAC, Serial: ev.Serial, Body: body,
+	})
+	if err != nil {
+		return asFault(ev.Step, err, fault.Database)
+	}
+	return nil
+}
+
+// warn reports something that does not stop the run.
+func (r *runner) warn(ctx context.Context, step, text string) error {
+	return r.emit(ctx, Event{Kind: Warning, Step: step, Text: text})
+}

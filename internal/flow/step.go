@@ -1,0 +1,78 @@
+package flow
+
+import (
+	"context"
+	"time"
+
+	"provision/internal/fault"
+)
+
+// State is what a step's Check found.
+type State int
+
+const (
+	Needed State = iota
+	Done         // the chip, the flash or the records already show the step's result
+)
+
+// Step is one part of the work on a unit. A run is a []Step: the screen lists
+// it, a dry run only checks it, records keep the names.
+type Step struct {
+	Name string
+	// Check reads the chip or the records, never writes, and says whether the
+	// step is still to be done. It never trusts an earlier run's word for what it
+	// can read itself.
+	Check func(context.Context) (State, error)
+	// Do changes something.
+	Do func(context.Context) error
+	// Verify reads back what Do changed. It never trusts Do.
+	Verify func(context.Context) error
+	// Burns is set for steps that program eFuses: they cannot be undone, and an
+	// interruption waits for their read-back.
+	Burns bool
+	// Cost is the estimated time, for the remaining-time display only.
+	Cost time.Duration
+	// Fault is the code for an error that has no code of its own.
+	Fault fault.Code
+}
+
+// burnLimit bounds one burn step: 250 ms per program, three programs, generous
+// polling on slow links.
+const burnLimit = 60 * time.Second
+
+// step runs s on the unit: nothing if it is already done.
+func (r *runner) step(ctx context.Context, s Step) error {
+	if err := context.Cause(ctx); err != nil {
+		return r.fault(s, err)
+	}
+	if s.Burns {
+		// From the check that plans the burn to the read-back that proves it, an
+		// interruption waits: a burn nobody looked at is the one state to avoid.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), burnLimit)
+		defer cancel()
+	}
+	state, err := s.Check(ctx)
+	if err != nil {
+		return r.fault(s, err)
+	}
+	if state == Done {
+		return r.emit(ctx, Event{Kind: StepSkipped, Step: s.Name, Text: "already done", Work: r.progress.finish(s)})
+	}
+	if err := r.emit(ctx, Event{Kind: StepStarted, Step: s.Name, Work: r.progress.start(s, r.cfg.Now())}); err != nil {
+		return err
+	}
+	if err := s.Do(ctx); err != nil {
+		return r.fault(s, err)
+	}
+	if s.Verify != nil {
+		if err := s.Verify(ctx); err != nil {
+			return r.fault(s, err)
+		}
+	}
+	return r.emit(ctx, Event{Kind: StepPassed, Step: s.Name, Work: r.progress.finish(s)})
+}
+
+// fault gives err the step's name and a code: its own, else the one the cause
+// has, else the step's.
+func (r *runner) fault(s Step, err error) error { return asFault(s.Name, err, s.Fault) }
