@@ -1,0 +1,58 @@
+package tui
+
+import (
+	"io"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/lipgloss"
+
+	"provision/internal/flow"
+)
+
+// Watch draws a run on the terminal w while its events arrive. The caller sends
+// every event to sink and calls stop once the run is over; stop returns when the
+// last state stands on the terminal. Watch reads no keys and handles no signals:
+// Ctrl-C stays with the caller.
+func Watch(w io.Writer, title string) (sink func(flow.Event), stop func()) {
+	p := tea.NewProgram(
+		screen{model: model{title: title}, styles: newStyles(lipgloss.NewRenderer(w)), width: 80},
+		tea.WithOutput(w), tea.WithInput(nil), tea.WithoutSignalHandler(),
+	)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// A terminal that went away is no reason to stop a unit's run.
+		_, _ = p.Run()
+	}()
+	return func(ev flow.Event) { p.Send(eventMsg(ev)) },
+		func() { p.Send(stopMsg{}); <-done }
+}
+
+type (
+	eventMsg flow.Event
+	stopMsg  struct{}
+)
+
+// screen is the Bubble Tea side of the model: it turns messages into apply and
+// the model into text.
+type screen struct {
+	model  model
+	styles styles
+	width  int
+}
+
+func (s screen) Init() tea.Cmd { return nil }
+
+func (s screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case eventMsg:
+		s.model = s.model.apply(flow.Event(msg))
+	case tea.WindowSizeMsg:
+		s.width = msg.Width
+	case stopMsg:
+		return s, tea.Quit
+	}
+	return s, nil
+}
+
+func (s screen) View() string { return s.model.render(s.width, s.styles) }
