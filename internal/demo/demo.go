@@ -1,0 +1,153 @@
+// Package demo makes firmware to show and to test with: a bootloader, a partition
+// table, a signed app, and the key that signed it, as the build folder of a
+// product has them. They are whole and signed images, but no code: only a virtual
+// chip can start them, by the texts a real build would contain.
+//
+// It does not know profiles, ports or the work on a unit.
+package demo
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"provision/internal/image"
+	"provision/internal/secureboot"
+)
+
+// Says is what the app prints when it runs.
+const Says = "demo app: ready"
+
+// Partitions is the demo's partition table.
+const Partitions = `# name,   type, subtype, offset,   size, flags
+nvs,      data, nvs,     0x9000,   0x6000,
+otadata,  data, ota,     0xf000,   0x2000,
+phy_init, data, phy,     0x11000,  0x1000,
+ota_0,    app,  ota_0,   0x20000,  1M,
+ota_1,    app,  ota_1,   ,         1M,
+`
+
+// Firmware is the content of a build folder.
+type Firmware struct {
+	Key        *secureboot.SigningKey
+	Bootloader []byte
+	Table      []byte // binary
+	App        []byte // not signed
+	Signed     []byte
+}
+
+// Make builds firmware whose bootloader checks apps with the public half of key.
+func Make(key *secureboot.SigningKey) (*Firmware, error) {
+	pub, err := secureboot.NewPublicKeyV1(key.Public())
+	if err != nil {
+		return nil, err
+	}
+	f := &Firmware{Key: key}
+	if f.Bootloader, err = bootloader(pub); err != nil {
+		return nil, fmt.Errorf("build demo bootloader: %w", err)
+	}
+	table, err := image.ParseCSV(Partitions, image.Layout{SecureBootV1: true, FlashSize: 4 << 20})
+	if err != nil {
+		return nil, err
+	}
+	if f.Table, err = table.Binary(); err != nil {
+		return nil, err
+	}
+	if f.App, err = App("demo", "1.0.0"); err != nil {
+		return nil, fmt.Errorf("build demo app: %w", err)
+	}
+	f.Signed, err = secureboot.AppendSignatureV1(key, f.App, false)
+	return f, err
+}
+
+// Write makes firmware with a key of its own and puts it into dir.
+func Write(dir string) error {
+	key, err := secureboot.GenerateSigningKeyV1()
+	if err != nil {
+		return err
+	}
+	f, err := Make(key)
+	if err != nil {
+		return err
+	}
+	private, err := key.MarshalPEM()
+	if err != nil {
+		return err
+	}
+	public, err := key.MarshalPublicPEM()
+	if err != nil {
+		return err
+	}
+	for _, file := range []struct {
+		name string
+		data []byte
+		mode os.FileMode
+	}{
+		{"app-key.pem", private, 0o600}, // on a real line this never comes near a station
+		{"app-public.pem", public, 0o644},
+		{"bootloader.bin", f.Bootloader, 0o644},
+		{"partition-table.bin", f.Table, 0o644},
+		{"app.bin", f.App, 0o644},
+		{"app-signed.bin", f.Signed, 0o644},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file.name), file.data, file.mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bootloaderTexts are messages of ESP-IDF's bootloader by which it shows what it
+// was built for: Secure Boot V1, checking apps before it starts them.
+var bootloaderTexts = []string{
+	"secure_boot_v1", "Verifying image signature...", "blowing secure boot efuse...",
+	"provision-virtual-bootloader table-offset=0x8000",
+}
+
+// bootloader builds a second stage that holds the verification key, about as large
+// as a real one.
+func bootloader(pub secureboot.PublicKeyV1) ([]byte, error) {
+	rodata := append([]byte(strings.Join(bootloaderTexts, "\x00")+"\x00"), pub[:]...)
+	return image.Build(image.Spec{
+		Header:     header(0x40080400),
+		Bootloader: &image.BootloaderDescriptor{Version: 1, IDFVersion: "v5.2-demo", DateTime: "Jan  1 2026 00:00:00"},
+		Segments: []image.Segment{
+			{Address: 0x3FFF0030, Data: rodata},
+			{Address: 0x40078000, Data: filler("bootloader iram", 14<<10)},
+			{Address: 0x40080400, Data: filler("bootloader", 4<<10)},
+		},
+	})
+}
+
+// App builds an app that says it is ready. It is padded for a Secure Boot V1
+// signature and not signed.
+func App(project, version string) ([]byte, error) {
+	return image.Build(image.Spec{
+		Header: header(0x40081000),
+		App: &image.AppDescriptor{
+			ProjectName: project, Version: version, Date: "Jan  1 2026", Time: "00:00:00", IDFVersion: "v5.2-demo",
+		},
+		Segments: []image.Segment{
+			{Address: 0x3F400020, Data: append([]byte("provision-demo-says: "+Says+"\n\x00"), filler(project+version, 30<<10)...)},
+			{Address: 0x3FFB0000, Data: filler("data", 6<<10)},
+			{Address: 0x40080000, Data: filler("iram", 40<<10)},
+			{Address: 0x400D0020, Data: filler("irom", 50<<10)},
+		},
+		Pad: image.PadV1,
+	})
+}
+
+func header(entry uint32) image.Header {
+	return image.Header{
+		FlashMode: image.DIO, FlashFreq: image.Freq40MHz, FlashSize: image.Size4MB, Entry: entry,
+		Chip: image.ESP32, MaxRev: 0xFFFF,
+	}
+}
+
+// filler is n bytes of readable text, so that nobody mistakes a demo image for code
+// or ciphertext.
+func filler(what string, n int) []byte {
+	text := "This is the " + what + " part of a demo image. It is no code. "
+	return []byte(strings.Repeat(text, n/len(text)+1)[:n])
+}
