@@ -93,14 +93,18 @@ func (p *planner) foreign() error {
 	return nil
 }
 
-// outOfOrder refuses a feature that is on before its key is locked: nobody knows
-// which key the chip works with.
+// outOfOrder refuses a chip on which a feature was switched on before every key of
+// the goal was locked: the steps that are left would come too late.
 func (p *planner) outOfOrder() error {
-	if p.have.Field("FLASH_CRYPT_CNT") != 0 && !locked(p.have, 1) {
-		return fmt.Errorf("FLASH_CRYPT_CNT is not 0 and BLOCK1 is not locked: %w", ErrOrder)
-	}
-	if p.have.Field("ABS_DONE_0") != 0 && !locked(p.have, 2) {
-		return fmt.Errorf("ABS_DONE_0 is set and BLOCK2 is not locked: %w", ErrOrder)
+	for block, wanted := range []bool{1: p.goal.FlashEncryption, 2: p.goal.SecureBootV1} {
+		if !wanted || locked(p.have, block) {
+			continue
+		}
+		for _, name := range []string{"FLASH_CRYPT_CNT", "ABS_DONE_0"} {
+			if p.have.Field(name) != 0 {
+				return fmt.Errorf("%s is not 0 and BLOCK%d is not locked: %w", name, block, ErrOrder)
+			}
+		}
 	}
 	return nil
 }
