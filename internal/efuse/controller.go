@@ -13,8 +13,7 @@ type controller struct {
 	timing Timing
 }
 
-// prepare waits for the controller, sets its clocks and reloads the fuses, so that
-// RDATA shows what is burnt even when an earlier session broke off before that.
+// prepare waits for the controller and sets its clocks.
 func (c controller) prepare(ctx context.Context) error {
 	if err := c.idle(ctx); err != nil {
 		return err
@@ -31,7 +30,7 @@ func (c controller) prepare(ctx context.Context) error {
 			return fmt.Errorf("set eFuse timing: %w", err)
 		}
 	}
-	return c.reload(ctx)
+	return nil
 }
 
 // idle waits until no command is running, at most the timing's limit (ErrBusy).
@@ -118,8 +117,9 @@ func (c controller) clear(ctx context.Context) error {
 // every time and those that were set at least once. They differ in marginal bits.
 type observation struct{ always, ever Words }
 
-// observe reads all fuses after a reload, and one block again after each of
-// senses-1 more reloads: a marginal bit shows only when the fuses are sensed anew.
+// observe reads all fuses after a reload, which also shows what an earlier session
+// burnt before it broke off, and one block again after each of senses-1 more
+// reloads: a marginal bit shows only when the fuses are sensed anew.
 func (c controller) observe(ctx context.Context, block, senses int) (observation, error) {
 	if err := c.reload(ctx); err != nil {
 		return observation{}, err

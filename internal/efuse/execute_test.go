@@ -345,6 +345,55 @@ func TestStrayBits(t *testing.T) {
 	}
 }
 
+// TestBitsOutsideTheBurn has a bit beside the burn appear, or vanish, on only some of
+// the loads.
+func TestBitsOutsideTheBurn(t *testing.T) {
+	s := nextBurns(t)["FLASH_CRYPT_CONFIG"]
+	for _, tc := range []struct {
+		name  string
+		at    [3]int
+		every int
+		stray Words
+		want  error
+	}{
+		{"appears once", [3]int{0, 6, 5}, 2, Words{0: {6: 1 << 5}}, ErrExtraBits},
+		{"vanishes once", [3]int{0, 3, 15}, 5, Words{}, ErrUnstable},
+	} {
+		chip := newFake(t).powerOn(s.chip)
+		chip.marginal = map[[3]int]int{tc.at: tc.every}
+		chip.stray = map[int]Words{1: tc.stray}
+		if _, err := Execute(t.Context(), chip, timing40(t), s.burn); !errors.Is(err, tc.want) || chip.programs != 1 {
+			t.Errorf("%s: error %v after %d programs, want %v", tc.name, err, chip.programs, tc.want)
+		}
+	}
+}
+
+// stuckChip has a register with a bit that never gets set.
+type stuckChip struct {
+	*fakeChip
+	addr, bit uint32
+}
+
+func (s stuckChip) WriteReg(ctx context.Context, addr, value uint32) error {
+	if addr == s.addr {
+		value &^= s.bit
+	}
+	return s.fakeChip.WriteReg(ctx, addr, value)
+}
+
+func TestStuckRegister(t *testing.T) {
+	s := nextBurns(t)["BLOCK1 key"]
+	word, bit := firstSet(s.burn.key)
+	for _, stuck := range []stuckChip{
+		{addr: writeBase[1] + 4*uint32(word), bit: 1 << bit}, {addr: regConf, bit: 0x1000}, {addr: regClk, bit: 0x80}, {addr: regDacConf, bit: 0x40},
+	} {
+		stuck.fakeChip = newFake(t).powerOn(s.chip)
+		if _, err := Execute(t.Context(), stuck, timing40(t), s.burn); !errors.Is(err, ErrRegister) || stuck.programs != 0 {
+			t.Errorf("register %#x: error %v after %d programs", stuck.addr, err, stuck.programs)
+		}
+	}
+}
+
 // openChip shows BLOCK1 although RD_DIS says that it is hidden.
 type openChip struct{ *fakeChip }
 
@@ -401,6 +450,21 @@ func TestCancel(t *testing.T) {
 	chip = newFake(t).powerOn(blankChip())
 	if _, err := Execute(ctx, chip, timing40(t), burns[0]); !errors.Is(err, gone) || chip.programs != 0 {
 		t.Errorf("error %v after %d programs", err, chip.programs)
+	}
+
+	ctx, cancel = context.WithCancelCause(t.Context())
+	chip = newFake(t).powerOn(blankChip())
+	last := 0
+	chip.fault = func(_ int, _ bool, addr uint32) (bool, bool) {
+		if addr == readBase[3]+28 {
+			if last++; last == 2 { // the last word, read twice: next is programming
+				cancel(gone)
+			}
+		}
+		return false, false
+	}
+	if _, err := Execute(ctx, chip, timing40(t), burns[0]); !errors.Is(err, gone) || chip.programs != 0 {
+		t.Errorf("cancelled just before programming: error %v after %d programs", err, chip.programs)
 	}
 }
 
