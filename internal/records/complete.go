@@ -3,7 +3,6 @@ package records
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -24,8 +23,9 @@ type Completion struct {
 //
 // ErrUnverified while a key was never compared, ErrKeyWords when a key block
 // still reads as anything but zeros, ErrComplete the second time. With
-// ErrNotScrubbed the unit is complete and on disk, and the log alone could not be
-// emptied because somebody else was reading; Scrub again, or Close.
+// ErrNotScrubbed, and only then, the unit is complete and on disk all the same:
+// the log could not be emptied. Scrub again later; Complete of the next unit,
+// Close and Open do so too.
 func (s *Store) Complete(ctx context.Context, c Completion) error {
 	err := s.write(ctx, func(t *txn) error { return t.complete(ctx, c) })
 	if err == nil {
@@ -98,17 +98,19 @@ func (t *txn) destroyWorking(ctx context.Context, unitID int64, at string) error
 
 // Scrub copies the write-ahead log into the database and empties it. The pages
 // that a destroyed key was on are zeros in the database (secure_delete), but the
-// log keeps older pages until then. ErrNotScrubbed when others read or write
-// meanwhile.
+// log keeps older pages until then. Every failure is ErrNotScrubbed; the usual one
+// is a look-up under way.
 func (s *Store) Scrub(ctx context.Context) error {
 	if s.readOnly {
 		return ErrReadOnly
 	}
 	var busy, inLog, copied int
 	err := s.w.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &inLog, &copied)
-	err = classify(ctx, err)
-	if errors.Is(err, ErrBusy) || err == nil && busy != 0 {
-		return fmt.Errorf("empty the write-ahead log: %w", ErrNotScrubbed)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotScrubbed, classify(ctx, err))
 	}
-	return named(err, "empty the write-ahead log")
+	if busy != 0 {
+		return fmt.Errorf("%w: %w", ErrNotScrubbed, ErrBusy)
+	}
+	return nil
 }

@@ -21,13 +21,10 @@ type pragma struct {
 	want      any // int64 or string, as read back
 }
 
-// busyTimeout is how long a connection waits for another program's lock.
-const busyTimeout int64 = 5000 // milliseconds
-
 // writePragmas make a commit outlive the power and a deletion real. The order
 // matters: busy_timeout first, so that the others can wait.
 var writePragmas = []pragma{
-	{"busy_timeout", "5000", busyTimeout},
+	{"busy_timeout", "5000", int64(5000)}, // milliseconds to wait for another program's lock
 	{"journal_mode", "WAL", "wal"},
 	{"synchronous", "FULL", int64(2)}, // fsync the log at every commit
 	{"fullfsync", "ON", int64(1)},     // macOS: through the drive's cache too
@@ -42,7 +39,7 @@ var writePragmas = []pragma{
 
 // readPragmas are for connections that only read, also of a file they may not write.
 var readPragmas = []pragma{
-	{"busy_timeout", "5000", busyTimeout},
+	{"busy_timeout", "5000", int64(5000)}, // milliseconds to wait for another program's lock
 	{"query_only", "ON", int64(1)},
 	{"temp_store", "MEMORY", int64(2)},
 	{"cell_size_check", "ON", int64(1)},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 	"time"
 
 	"modernc.org/sqlite"
@@ -112,6 +114,18 @@ func resultCode(err error) (code int, ok bool) {
 		return 0, false
 	}
 	return e.Code(), true
+}
+
+// classifyFile adds our sentinel to what the system says when the database's file
+// or folder may not be written.
+func classifyFile(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
 }
 
 // isUnique reports whether err is a broken UNIQUE constraint.

@@ -104,8 +104,13 @@ func matches(ctx context.Context, q querier, query string) ([]int64, error) {
 	if low, high, ok := hexRange(query); ok {
 		errs = append(errs, add("SELECT unit_id FROM keys WHERE fingerprint >= ? AND fingerprint < ?", low, high))
 	}
-	where, args := firmwareTerms(query)
-	errs = append(errs, add(carriers+where+" ORDER BY regions.unit_id", args...))
+	files, err := firmwareIDs(ctx, q, query)
+	errs = append(errs, err)
+	for _, file := range files {
+		// One file at a time, so that the index gives the units in order and a
+		// fleet of millions is not sorted to show the first few.
+		errs = append(errs, add("SELECT DISTINCT unit_id FROM regions WHERE firmware_id = ? AND "+newest+" ORDER BY unit_id", file))
+	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	return ids[:min(len(ids), LookupLimit+1)], errors.Join(errs...)
@@ -116,20 +121,16 @@ func scanID(scan func(...any) error) (id int64, err error) {
 	return id, err
 }
 
-// carriers selects the units that carry, now, a firmware that the WHERE clause
-// after it describes.
-const carriers = "SELECT DISTINCT regions.unit_id FROM firmware JOIN regions ON firmware_id = firmware.id WHERE " + newest + " AND "
-
-// firmwareTerms returns the condition under which a firmware is what query means.
-func firmwareTerms(query string) (where string, args []any) {
-	terms, args := []string{"project = ?", "firmware.version = ?"}, []any{query, query}
+// firmwareIDs returns the firmware that query means.
+func firmwareIDs(ctx context.Context, q querier, query string) ([]int64, error) {
+	terms, args := []string{"project = ?", "version = ?"}, []any{query, query}
 	if project, version, ok := strings.Cut(query, "/"); ok {
-		terms, args = append(terms, "project = ? AND firmware.version = ?"), append(args, project, version)
+		terms, args = append(terms, "project = ? AND version = ?"), append(args, project, version)
 	}
 	if low, high, ok := hexRange(query); ok {
 		terms, args = append(terms, "sha256 >= ? AND sha256 < ?"), append(args, low, high)
 	}
-	return "(" + strings.Join(terms, " OR ") + ")", args
+	return list(ctx, q, scanID, "SELECT id FROM firmware WHERE "+strings.Join(terms, " OR ")+" ORDER BY id", args...)
 }
 
 // hexRange returns the bounds between which lower-case hex texts that begin with
@@ -140,24 +141,27 @@ func hexRange(s string) (low, high string, ok bool) {
 	return low, low + "g", ok
 }
 
+// runsOf selects the runs of a unit, also those that ended before it had a
+// serial. Two look-ups joined: for one with OR, SQLite may read the whole table.
+const runsOf = "SELECT id FROM runs WHERE unit_id = ? UNION SELECT id FROM runs WHERE mac = ?"
+
 // recordOf gathers what belongs to a unit.
 func recordOf(ctx context.Context, q querier, u Unit) (Record, error) {
 	r := Record{Unit: u}
 	var errs [6]error
-	r.Runs, errs[0] = list(ctx, q, scanRun, "SELECT "+runColumns+" FROM runs WHERE unit_id = ? OR mac = ? ORDER BY id", u.ID, u.MAC)
+	r.Runs, errs[0] = list(ctx, q, scanRun, "SELECT "+runColumns+" FROM runs WHERE id IN ("+runsOf+") ORDER BY id", u.ID, u.MAC)
 	r.Keys, errs[1] = keyRecords(ctx, q, u.ID)
 	r.Burns, errs[2] = burnsOf(ctx, q, u.ID)
 	r.Regions, errs[3] = regionsOf(ctx, q, u.ID)
 	r.Parkings, errs[4] = parkingsOf(ctx, q, u.MAC)
-	errs[5] = q.QueryRowContext(ctx, `SELECT count(*) FROM events
-		WHERE run_id IN (SELECT id FROM runs WHERE unit_id = ? OR mac = ?)`, u.ID, u.MAC).Scan(&r.Events)
+	errs[5] = q.QueryRowContext(ctx, "SELECT count(*) FROM events WHERE run_id IN ("+runsOf+")", u.ID, u.MAC).Scan(&r.Events)
 	return r, errors.Join(errs[:]...)
 }
 
 func keyRecords(ctx context.Context, q querier, unitID int64) ([]KeyRecord, error) {
 	keys, err := keysOf(ctx, q, unitID)
 	if err != nil || len(keys) == 0 {
-		return nil, err
+		return []KeyRecord{}, err
 	}
 	var working, escrow bool
 	err = q.QueryRowContext(ctx, "SELECT working IS NOT NULL, escrow IS NOT NULL FROM sealed_keys WHERE id = ?", unitID).Scan(&working, &escrow)
@@ -195,10 +199,24 @@ func strangerByMAC(ctx context.Context, q querier, mac string) ([]Record, error)
 
 // Carriers yields every unit that carries the firmware a query means (SHA-256 or
 // its first digits, project, version, project/version), in the order they were
-// reserved, however many they are. A failed look-up ends it with an error.
+// reserved, however many they are. A failed look-up ends it with an error. The
+// view is that of the moment it began, so do not take all day over it: the
+// write-ahead log cannot be emptied meanwhile.
 func (s *Store) Carriers(ctx context.Context, query string) iter.Seq2[Unit, error] {
-	where, args := firmwareTerms(strings.TrimSpace(query))
-	return s.units(ctx, "SELECT "+unitColumns+" FROM units WHERE id IN ("+carriers+where+") ORDER BY id", args...)
+	return func(yield func(Unit, error) bool) {
+		files, err := firmwareIDs(ctx, s.r, strings.TrimSpace(query))
+		if err != nil {
+			yield(Unit{}, fmt.Errorf("find firmware %q: %w", query, classify(ctx, err)))
+			return
+		}
+		marks := strings.TrimSuffix(strings.Repeat("?, ", len(files)), ", ")
+		args := make([]any, len(files))
+		for i, id := range files {
+			args[i] = id
+		}
+		s.units(ctx, "SELECT "+unitColumns+" FROM units WHERE id IN (SELECT unit_id FROM regions WHERE firmware_id IN ("+
+			marks+") AND "+newest+") ORDER BY id", args...)(yield)
+	}
 }
 
 // Units yields every unit in the order they were reserved. A failed look-up ends

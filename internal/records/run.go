@@ -230,7 +230,7 @@ func list[T any](ctx context.Context, q querier, scan func(func(...any) error) (
 		return nil, err
 	}
 	defer rows.Close()
-	var out []T
+	out := []T{} // in JSON [], never null
 	for rows.Next() {
 		v, err := scan(rows.Scan)
 		if err != nil {

@@ -42,6 +42,9 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 		return nil, err
 	}
 	if err := create(abs); err != nil {
+		return nil, classifyFile(err)
+	}
+	if err := peek(ctx, abs); err != nil {
 		return nil, err
 	}
 	s := &Store{path: abs}
@@ -50,10 +53,13 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if s.w, err = openPool(ctx, 1, abs, writePragmas, "mode=rw"); err != nil {
+	if s.w, err = openPool(ctx, 1, abs, writePragmas, "mode=rw"); cannotOpen(err) {
+		return nil, fmt.Errorf("%w: its folder must be writable too, for the write-ahead log: %w", ErrReadOnly, err)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.migrate(ctx); err != nil { // takes the write lock, so also: ErrReadOnly
 		return nil, err
 	}
 	if s.r, err = openPool(ctx, readers, abs, readPragmas, "mode=rw"); err != nil {
@@ -84,6 +90,23 @@ func create(path string) error {
 	return syncDir(filepath.Dir(path))
 }
 
+// peek refuses a file that is not ours to write, before a write pragma (the
+// journal mode) changes it.
+func peek(ctx context.Context, path string) error {
+	db, err := openPool(ctx, 1, path, readPragmas, "mode=rw")
+	if cannotOpen(err) {
+		return nil // the folder is read-only: the writer says so
+	}
+	if err != nil {
+		return err
+	}
+	steps, err := migrations()
+	if err == nil {
+		_, err = versionOf(ctx, db, len(steps))
+	}
+	return errors.Join(classify(ctx, err), db.Close())
+}
+
 // OpenReadOnly opens the database at path for look-ups, also where the file or
 // its folder may not be written. A missing file is fs.ErrNotExist. Methods that
 // write return ErrReadOnly.
@@ -104,7 +127,7 @@ func openReadOnly(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	db, err := openPool(ctx, readers, abs, readPragmas, "mode=ro")
-	if code, _ := resultCode(err); code&0xff == sqlite3.SQLITE_CANTOPEN && settled(abs) {
+	if cannotOpen(err) && settled(abs) {
 		// A WAL database wants to make its -shm file even to be read. Where the
 		// folder forbids that and no log is waiting, the file alone is the truth.
 		db, err = openPool(ctx, readers, abs, readPragmas, "mode=ro", "immutable=1")
@@ -117,6 +140,12 @@ func openReadOnly(ctx context.Context, path string) (*Store, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// cannotOpen reports that SQLite may not open or make one of its files.
+func cannotOpen(err error) bool {
+	code, ok := resultCode(err)
+	return ok && code&0xff == sqlite3.SQLITE_CANTOPEN
 }
 
 // readable reports a missing or forbidden file in the system's own words.

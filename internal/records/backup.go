@@ -1,0 +1,100 @@
+package records
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Backup copies the records, as they are at this moment, into a new database at
+// path: written beside, verified (Report is of the copy), synced, then given its
+// name. A file that is there already stays as it is: fs.ErrExist. Others may go
+// on writing meanwhile.
+//
+// The copy holds the working keys of units that are unfinished now, sealed. It
+// keeps them after the original destroys them: guard it like the original.
+func (s *Store) Backup(ctx context.Context, path string) (Report, error) {
+	report, err := s.backup(ctx, path)
+	return report, named(classifyFile(err), "back up records to %s", path)
+}
+
+func (s *Store) backup(ctx context.Context, path string) (report Report, err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, ".backup-*.tmp") // mode 0600; VACUUM INTO takes an empty file
+	if err != nil {
+		return Report{}, err
+	}
+	temp := f.Name()
+	defer func() {
+		// Opening the copy to verify it may leave SQLite's side files.
+		for _, name := range []string{temp + "-wal", temp + "-shm"} {
+			_ = os.Remove(name) // usually there is none
+		}
+		err = errors.Join(err, os.Remove(temp))
+	}()
+	if err := f.Close(); err != nil {
+		return Report{}, err
+	}
+	if err := s.copyInto(ctx, temp); err != nil {
+		return Report{}, err
+	}
+	if report, err = verifyFile(ctx, temp); err != nil {
+		return Report{}, fmt.Errorf("the copy is not good: %w", err)
+	}
+	if err := syncFile(temp); err != nil {
+		return Report{}, err
+	}
+	if err := os.Link(temp, path); err != nil { // unlike a rename it fails where the name is taken
+		return Report{}, err
+	}
+	return report, syncDir(dir)
+}
+
+// copyInto writes one unchanging view of the database into an empty file.
+func (s *Store) copyInto(ctx context.Context, path string) (err error) {
+	// On a connection of its own: those for look-ups may not even write elsewhere.
+	pragmas := []pragma{readPragmas[0]}
+	db, err := openPool(ctx, 1, s.path, pragmas, "mode=ro")
+	if cannotOpen(err) && settled(s.path) {
+		db, err = openPool(ctx, 1, s.path, pragmas, "mode=ro", "immutable=1")
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", path)
+	return classify(ctx, err)
+}
+
+func verifyFile(ctx context.Context, path string) (report Report, err error) {
+	s, err := OpenReadOnly(ctx, path)
+	if err != nil {
+		return Report{}, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return s.Verify(ctx)
+}
+
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// Restore makes the database at path anew from a backup, which is verified. A
+// file that is there already stays as it is: fs.ErrExist.
+func Restore(ctx context.Context, backup, path string) (report Report, err error) {
+	s, err := OpenReadOnly(ctx, backup)
+	if err != nil {
+		return Report{}, fmt.Errorf("restore records: %w", err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if report, err = s.Backup(ctx, path); err != nil {
+		return Report{}, fmt.Errorf("restore records: %w", err)
+	}
+	return report, nil
+}

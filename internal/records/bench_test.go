@@ -1,0 +1,118 @@
+package records
+
+import (
+	"flag"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var benchUnits = flag.Int("units", 10_000, "how many complete units the look-up benchmarks search")
+
+// fill adds complete units first to first+n-1, as a line leaves them, many in one
+// transaction.
+func fill(t testing.TB, s *Store, first, n int) {
+	t.Helper()
+	const batch = 1000
+	for from := first; from < first+n; from += batch {
+		must(t, s.write(t.Context(), func(tx *txn) error {
+			for i := from; i < min(from+batch, first+n); i++ {
+				if err := fillOne(t, tx, newExample(i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+}
+
+func fillOne(t testing.TB, tx *txn, e example) error {
+	ctx := t.Context()
+	at := noon.Add(time.Duration(e.n) * time.Minute)
+	res, err := tx.ExecContext(ctx, `INSERT INTO runs (run, started_at, station, slot, port, profile_name, profile_sha256, version, operator)
+		VALUES (?, ?, 'line 1', 1, 'sim:unit', 'demo', ?, 'test', 'mia')`, e.run, at.Format(timeLayout), sum("profile"))
+	if err := tx.noteInserted(ctx, "runs", res, err); err != nil {
+		return err
+	}
+	u, err := tx.reserve(ctx, e.run, e.unit(), at)
+	if err != nil {
+		return err
+	}
+	if err := tx.insertSealed(ctx, u.ID, e.working, e.escrow, nil, at); err != nil {
+		return err
+	}
+	for _, k := range e.keys {
+		if err := tx.insertKey(ctx, u.ID, k); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE keys SET verified_at = ? WHERE unit_id = ?", at.Format(timeLayout), u.ID); err != nil {
+		return err
+	}
+	if err := tx.saveFirmware(ctx, appV1); err != nil {
+		return err
+	}
+	err = tx.saveRegion(ctx, Region{RunID: e.run, UnitID: u.ID, Name: "factory", Offset: 0x10000, Length: 131072,
+		PlainSHA256: appV1.SHA256, FlashMD5: sum("md5 %d", e.n)[:32], Encrypted: true, FirmwareSHA256: appV1.SHA256, VerifiedAt: at})
+	if err != nil {
+		return err
+	}
+	for i := range 3 {
+		if err := tx.append(ctx, Event{RunID: e.run, Seq: i + 1, Time: at, Slot: 1, Kind: "step.passed", Step: "flash", UnitMAC: e.mac}); err != nil {
+			return err
+		}
+	}
+	return tx.complete(ctx, Completion{UnitID: u.ID, RunID: e.run, At: at})
+}
+
+// BenchmarkLookup: go test -run '^$' -bench Lookup ./internal/records -units 1000000
+func BenchmarkLookup(b *testing.B) {
+	s := openTemp(b)
+	fill(b, s, 0, *benchUnits)
+	e := newExample(*benchUnits / 2)
+	for name, query := range map[string]string{"serial": e.serial, "mac": strings.ToUpper(e.mac), "fingerprint": e.keys[0].Fingerprint[:16]} {
+		b.Run(fmt.Sprintf("%s/units=%d", name, *benchUnits), func(b *testing.B) {
+			for b.Loop() {
+				if found, err := s.Lookup(b.Context(), query); err != nil || found[0].Unit.Serial != e.serial {
+					b.Fatal(found, err)
+				}
+			}
+		})
+	}
+	b.Run(fmt.Sprintf("carriers of one firmware/units=%d", *benchUnits), func(b *testing.B) {
+		for b.Loop() {
+			n := 0
+			for _, err := range s.Carriers(b.Context(), "hello_world/1.0") {
+				must(b, err)
+				n++
+			}
+			if n != *benchUnits {
+				b.Fatal(n)
+			}
+		}
+	})
+}
+
+// BenchmarkAppend is one event on disk: mostly the disk's fsync.
+func BenchmarkAppend(b *testing.B) {
+	s := openAt(b, filepath.Join(b.TempDir(), "records.db"))
+	e := newExample(1)
+	e.start(b, s)
+	seq := 0
+	for b.Loop() {
+		seq++
+		_, err := s.Append(b.Context(), Event{RunID: e.run, Seq: seq, Time: noon, Kind: "step.passed", Step: "flash"})
+		must(b, err)
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	s := openTemp(b)
+	fill(b, s, 0, *benchUnits)
+	for b.Loop() {
+		_, err := s.Verify(b.Context())
+		must(b, err)
+	}
+}
