@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"provision/internal/efuse"
+	"provision/internal/fault"
+	"provision/internal/flow"
+)
+
+func (a *app) efuse() *cobra.Command {
+	return group("efuse", "Read eFuses, as espefuse", a.efuseSummary(), a.efuseDump())
+}
+
+// fuseRow is one field for people and scripts.
+type fuseRow struct {
+	Name     string `json:"name"`
+	Block    int    `json:"block"`
+	Raw      string `json:"raw,omitempty"`
+	Readable bool   `json:"readable"`
+	Writable bool   `json:"writable"`
+	Text     string `json:"text"`
+}
+
+func fuseRows(w efuse.Words) []fuseRow {
+	var rows []fuseRow
+	for _, s := range efuse.Summary(w) {
+		rows = append(rows, fuseRow{s.Name, s.Block, s.Raw, s.Readable, s.Writable, s.Text})
+	}
+	return rows
+}
+
+func printFuses(w io.Writer, words efuse.Words) {
+	rows := [][]string{{"FIELD", "BLOCK", "VALUE", "ACCESS", "MEANING"}}
+	for _, r := range fuseRows(words) {
+		access := []byte("--")
+		if r.Readable {
+			access[0] = 'R'
+		}
+		if r.Writable {
+			access[1] = 'W'
+		}
+		rows = append(rows, []string{r.Name, fmt.Sprint(r.Block), r.Raw, string(access), r.Text})
+	}
+	table(w, "", rows)
+}
+
+// readFuses reads the fuses of the chip at the port.
+func (a *app) readFuses(cmd *cobra.Command, f *portFlags) (efuse.Words, error) {
+	dev, err := f.device(cmd.Context(), warnTo(a.err))
+	if err != nil {
+		return efuse.Words{}, err
+	}
+	defer dev.Close()
+	words, err := efuse.Read(cmd.Context(), dev)
+	return words, flow.AsFault(err, fault.LinkLost)
+}
+
+func (a *app) efuseSummary() *cobra.Command {
+	var f portFlags
+	cmd := &cobra.Command{
+		Use: "summary --port PORT", Short: "What every field holds and means", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			words, err := a.readFuses(cmd, &f)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(map[string]any{"kind": "efuse.summary", "fuses": fuseRows(words)})
+			}
+			printFuses(a.out, words)
+			return nil
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func (a *app) efuseDump() *cobra.Command {
+	var f portFlags
+	cmd := &cobra.Command{
+		Use: "dump --port PORT", Short: "The raw words of BLOCK0 and BLOCK3; key blocks only as a state", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			words, err := a.readFuses(cmd, &f)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(map[string]any{"kind": "efuse.dump", "blocks": words})
+			}
+			fmt.Fprintln(a.out, words)
+			return nil
+		},
+	}
+	f.add(cmd)
+	return cmd
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"provision/internal/fault"
+	"provision/internal/records"
+)
+
+func (a *app) lookup() *cobra.Command {
+	var f dbFlags
+	cmd := &cobra.Command{
+		Use:   "lookup SERIAL | MAC | FINGERPRINT | FIRMWARE",
+		Short: "Everything that was ever done to a unit",
+		Long: `Find units by serial number, MAC (any notation), eight or more digits of a key
+fingerprint or of a firmware's SHA-256, or firmware project, version or
+project/version; and show everything that was ever done to them.
+
+` + whichDatabase,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			store, err := f.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			found, err := store.Lookup(cmd.Context(), strings.TrimSpace(args[0]))
+			switch {
+			case errors.Is(err, records.ErrNotFound):
+				fmt.Fprintf(a.err, "provision: nothing about %q in %s\n", args[0], store.Path())
+				return exitError{fault.ExitFail}
+			case errors.Is(err, records.ErrTooMany):
+				fmt.Fprintf(a.err, "provision: more than %d units; the first are shown\n", records.LookupLimit)
+			case err != nil:
+				return databaseFault(store.Path(), err)
+			}
+			for i, r := range found {
+				if a.json {
+					if err := a.emit(struct {
+						Kind     string `json:"kind"`
+						Database string `json:"database"`
+						records.Record
+					}{"record", store.Path(), r}); err != nil {
+						return err
+					}
+					continue
+				}
+				if i > 0 {
+					fmt.Fprintln(a.out)
+				}
+				printRecord(a.out, r)
+			}
+			return nil
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+const minutes = "2006-01-02 15:04"
+
+// printRecord shows one unit for a person.
+func printRecord(w io.Writer, r records.Record) {
+	u := r.Unit
+	fmt.Fprintf(w, "%s   %s   %s\n", cmp.Or(u.Serial, "(no serial number)"), u.MAC, strings.ToUpper(string(u.State)))
+	var rows [][]string
+	add := func(label, format string, args ...any) {
+		rows = append(rows, []string{label, fmt.Sprintf(format, args...)})
+	}
+	if u.ParkReason != "" {
+		add("parked", "%s %s", u.ParkCode, u.ParkReason)
+	}
+	if u.ChipRevision != "" {
+		add("chip", "%s %s, flash %s, %d MiB", u.ChipPackage, u.ChipRevision, u.FlashID, u.FlashSize>>20)
+	}
+	if !u.CreatedAt.IsZero() {
+		add("begun", "%s at %s", u.CreatedAt.Local().Format(minutes), u.Station)
+	}
+	if !u.CompletedAt.IsZero() {
+		add("complete", "%s", u.CompletedAt.Local().Format(minutes))
+	}
+	for _, k := range r.Keys {
+		add("key", "%s, BLOCK%d, fingerprint %s, %s", k.Purpose, k.Block, k.Fingerprint, k.State)
+	}
+	for _, g := range r.Regions {
+		what := ""
+		if g.Firmware != nil {
+			what = strings.TrimSpace(fmt.Sprintf("%s %s  sha256 %.16s", g.Firmware.Project, g.Firmware.Version, g.Firmware.SHA256))
+		}
+		how := "plain"
+		if g.Encrypted {
+			how = "encrypted"
+		}
+		add("flash", "%#-8x %8d bytes  %-9s  %-20s %s", g.Offset, g.Length, how, g.Name, what)
+	}
+	for _, b := range r.Burns {
+		add("burn", "%s  %s  %s", b.IntendedAt.Local().Format(minutes), b.Step, burnOutcome(b))
+	}
+	for _, run := range r.Runs {
+		add("run", "%s  %-5s %s  %s  %s  %s", run.StartedAt.Local().Format(minutes), cmp.Or(string(run.Verdict), "(cut)"), run.Code, run.Station, run.Port, run.ID)
+	}
+	add("events", "%d", r.Events)
+	table(w, "  ", rows)
+}
+
+func burnOutcome(b records.Burn) string {
+	switch {
+	case b.ObservedAt.IsZero():
+		return "never read back"
+	case b.OK:
+		return "read back equal"
+	}
+	return "read back different"
+}
+
+func (a *app) history() *cobra.Command {
+	var f dbFlags
+	var limit int
+	var since time.Duration
+	cmd := &cobra.Command{
+		Use: "history", Short: "The runs of a station, the latest first", Long: "The runs of a station, the latest first.\n\n" + whichDatabase, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, err := f.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			filter := records.RunFilter{Limit: limit}
+			if since > 0 {
+				filter.Since = time.Now().Add(-since)
+			}
+			runs, err := store.Runs(cmd.Context(), filter)
+			if err != nil {
+				return databaseFault(store.Path(), err)
+			}
+			var rows [][]string
+			for _, r := range runs {
+				if a.json {
+					if err := a.emit(struct {
+						Kind string `json:"kind"`
+						records.Run
+					}{"run", r}); err != nil {
+						return err
+					}
+					continue
+				}
+				rows = append(rows, []string{r.StartedAt.Local().Format(minutes), cmp.Or(string(r.Verdict), "(cut)"), r.Code, r.MAC, r.Station, r.Port, r.Reason})
+			}
+			table(a.out, "", rows)
+			return nil
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().IntVar(&limit, "limit", 50, "how many at most (0: all)")
+	cmd.Flags().DurationVar(&since, "since", 0, "only runs of the last ... (8h)")
+	return cmd
+}

@@ -1,0 +1,166 @@
+// Command provision turns a blank ESP32 into a secured, recorded device.
+//
+// This package holds flags, wiring and exit codes. What happens to a unit is in
+// internal/flow.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"provision/internal/fault"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// app is what every command gets from outside.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	json     bool
+}
+
+// run is the whole program but for the process. It returns the exit code; the
+// table of codes is in docs/cli.md.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{in: stdin, out: stdout, err: stderr}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var done exitError
+	switch {
+	case err == nil, errors.As(err, &done): // a done command has said everything itself
+	case isFault(err):
+		printFault(stderr, err)
+	default:
+		fmt.Fprintf(stderr, "provision: %v\n", err)
+	}
+	return exitCode(err)
+}
+
+// exitCode is the exit code for err: a fault's own, 2 for wrong usage, else 3.
+func exitCode(err error) int {
+	var done exitError
+	var usage usageError
+	switch {
+	case err == nil:
+		return fault.ExitOK
+	case errors.As(err, &done):
+		return done.code
+	case isFault(err):
+		return fault.ExitCode(err)
+	case errors.As(err, &usage):
+		return fault.ExitInput
+	}
+	return fault.ExitError
+}
+
+// exitError ends the program with a code when the command has already reported.
+type exitError struct{ code int }
+
+func (e exitError) Error() string { return fmt.Sprintf("exit %d", e.code) }
+
+// usageError marks wrong flags, arguments or input: exit code 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+func isFault(err error) bool {
+	var f *fault.Fault
+	return errors.As(err, &f)
+}
+
+// printFault writes what happened, the cause, and what to do.
+func printFault(w io.Writer, err error) {
+	fmt.Fprintf(w, "provision: %v\n", err)
+	if page, ok := fault.Lookup(fault.CodeOf(err)); ok {
+		fmt.Fprintf(w, "  %s\n", page.Do)
+	}
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "provision",
+		Short: "Turn a blank ESP32 into a secured, recorded device",
+		Long: `provision turns a blank ESP32 into a secured, recorded device: it makes the
+unit's own keys, writes the signed firmware encrypted for it, burns and locks
+the eFuses in the one safe order, watches it boot, and keeps the record.
+
+Start here:
+  provision demo                     the whole job on a virtual ESP32; needs nothing
+  provision station check FILE       what a profile would do, in plain words
+  provision run --station FILE --port PORT --serial SERIAL`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          unknownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "report as JSON on stdout, one object per line")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetHelpCommand(a.help())
+	root.AddCommand(
+		a.demo(), a.run(), a.status(), a.lookup(), a.history(), a.records(),
+		a.station(), a.ports(), a.secure(), a.image(), a.partition(),
+		a.release(), a.efuse(), a.sim(), a.keys(), a.version(),
+	)
+	wrongArgsAreUsage(root)
+	return root
+}
+
+// wrongArgsAreUsage makes every command's complaint about its arguments a usage
+// error: cobra has its own type for flags only.
+func wrongArgsAreUsage(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		wrongArgsAreUsage(sub)
+	}
+}
+
+// unknownCommand is the Args of commands that only hold others.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	msg := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		msg += fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
+	}
+	return errors.New(msg)
+}
+
+// group is a command that only holds others.
+func group(use, short string, subs ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short, Args: unknownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.AddCommand(subs...)
+	return c
+}

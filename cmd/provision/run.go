@@ -1,0 +1,309 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"provision/internal/esptool"
+	"provision/internal/fault"
+	"provision/internal/flow"
+	"provision/internal/job"
+	"provision/internal/keys"
+	"provision/internal/records"
+	"provision/internal/simulator"
+	"provision/internal/station"
+)
+
+// runFlags are the flags of run.
+type runFlags struct {
+	portFlags
+	station, serial, db, operator string
+	dryRun, yes                   bool
+	simFaults                     []string
+}
+
+func (a *app) run() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run --station FILE [--port PORT] [--serial SERIAL]",
+		Short: "Take one unit from first contact to verdict",
+		Long: `Take one unit from first contact to verdict: PASS, FAIL, ERROR, PARK, or DONE
+for a unit that was complete already. A run that was cut short is simply run
+again: it goes on where the unit stands.
+
+On a real port this burns fuses, which cannot be undone. It does so only when the
+profile says armed = true, or with --yes.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runOne(cmd.Context(), f) },
+	}
+	f.add(cmd)
+	fl := cmd.Flags()
+	fl.StringVar(&f.station, "station", "", "station profile (required)")
+	fl.StringVar(&f.serial, "serial", "", "serial number of the unit")
+	fl.StringVar(&f.db, "db", "", "records database (default: the profile's)")
+	fl.StringVar(&f.operator, "operator", os.Getenv("USER"), "who works at the station")
+	fl.BoolVar(&f.dryRun, "dry-run", false, "look and plan, write nothing")
+	fl.BoolVar(&f.yes, "yes", false, "burn, also when the profile is not armed")
+	fl.StringArrayVar(&f.simFaults, "sim-fault", nil, "hurt a virtual chip on purpose (provision sim faults lists how)")
+	return cmd
+}
+
+// runOne prepares a run, lets the flow do it, and shows it.
+func (a *app) runOne(ctx context.Context, f runFlags) error {
+	show := a.newShow("provision run   " + f.serial + "   " + f.port)
+	cfg, closeAll, err := a.prepare(ctx, &f)
+	if err != nil {
+		return a.refused(show, err)
+	}
+	defer closeAll()
+	cfg.Sink = show.sink
+	stopNote := a.noteInterrupt(ctx)
+	res := flow.Run(ctx, cfg)
+	stopNote()
+	show.stop()
+	return a.conclude(res)
+}
+
+// conclude reports a failure on stderr and turns the result into the exit code.
+func (a *app) conclude(res flow.Result) error {
+	if res.Err != nil {
+		printFault(a.err, res.Err)
+	}
+	if res.Exit != fault.ExitOK {
+		return exitError{res.Exit}
+	}
+	return nil
+}
+
+// noteInterrupt tells why the program does not stop at once after Ctrl-C.
+func (a *app) noteInterrupt(ctx context.Context) (stop func()) {
+	remove := context.AfterFunc(ctx, func() {
+		fmt.Fprintln(a.err, "provision: stopping; a burn that has begun is read back first")
+	})
+	return func() { remove() }
+}
+
+// refused reports what was wrong before there was a run. The stream still ends
+// with its last line.
+func (a *app) refused(show *show, err error) error {
+	exit := exitCode(err)
+	if a.json {
+		ev := flow.Event{Seq: 1, Time: time.Now().UTC(), Kind: flow.RunFinished, Verdict: string(fault.Error), Exit: &exit, Text: err.Error()}
+		if isFault(err) {
+			ev.Code = fault.CodeOf(err)
+			page, _ := fault.Lookup(ev.Code)
+			ev.Do = page.Do
+		}
+		show.sink(ev)
+	}
+	show.stop()
+	var problems job.Problems
+	if errors.As(err, &problems) {
+		a.printProblems(problems)
+		return exitError{exit}
+	}
+	return err
+}
+
+// prepare loads and checks everything that can be checked without a unit.
+func (a *app) prepare(ctx context.Context, f *runFlags) (flow.Config, func(), error) {
+	none := func() {}
+	if f.station == "" {
+		return flow.Config{}, none, usagef("which station? name its profile with --station FILE")
+	}
+	p, err := loadProfile(f.station)
+	if err != nil {
+		return flow.Config{}, none, err
+	}
+	if f.db != "" {
+		p.UseDatabase(absolute(f.db))
+	}
+	if f.baud > 0 {
+		p.Link.Baud = []int{f.baud}
+	}
+	f.serial = strings.TrimSpace(f.serial)
+	if f.port == "" {
+		f.port = p.Link.Port
+	}
+	if err := a.portAllowed(p, *f); err != nil {
+		return flow.Config{}, none, err
+	}
+	reset, err := resetMode(f.port, f.reset, string(p.Link.Reset))
+	if err != nil {
+		return flow.Config{}, none, err
+	}
+	if p.BootCheck != nil && reset == esptool.ResetNone {
+		return flow.Config{}, none, fault.New(fault.Unsupported, "", fmt.Errorf(
+			"%s: [boot_check] needs reset lines to start the unit with, and %s has none: leave the section out for this port", p.Path, f.port))
+	}
+	j, err := job.New(p)
+	if err != nil {
+		return flow.Config{}, none, err
+	}
+	if f.serial != "" {
+		if err := p.CheckSerial(f.serial); err != nil {
+			return flow.Config{}, none, flow.AsFault(err, fault.SerialForm)
+		}
+	}
+	opts, err := faultOptions(f.port, f.simFaults)
+	if err != nil {
+		return flow.Config{}, none, err
+	}
+	cfg := flow.Config{
+		Job: j, Reset: reset, PortName: f.port, Serial: f.serial, Operator: f.operator, DryRun: f.dryRun,
+		RunID: newRunID(), Version: version(), Now: time.Now, Rand: rand.Reader,
+		Open: func(context.Context) (esptool.Port, error) { return openPort(f.port, opts...) },
+	}
+	closeAll, err := a.openRecords(ctx, p, &cfg)
+	if err != nil {
+		return flow.Config{}, none, err
+	}
+	if err := a.blankVirtualChip(f.port, f.dryRun); err != nil {
+		closeAll()
+		return flow.Config{}, none, err
+	}
+	return cfg, closeAll, nil
+}
+
+// portAllowed refuses to burn on a real port without being told to.
+func (a *app) portAllowed(p *station.Profile, f runFlags) error {
+	switch {
+	case f.port == "":
+		return usagef("which unit? name its port with --port, or [link] port in %s", p.Path)
+	case f.dryRun || f.yes || p.Station.Armed || isVirtual(f.port):
+		return nil
+	}
+	return fault.New(fault.NotArmed, "", fmt.Errorf(
+		"%s is not armed, and this would burn fuses on %s for ever: look with --dry-run, then say --yes, or armed = true in [station]", p.Path, f.port))
+}
+
+// openRecords opens the database and the station's identity, and notes the
+// database for look-ups that name none.
+func (a *app) openRecords(ctx context.Context, p *station.Profile, cfg *flow.Config) (func(), error) {
+	closeAll, err := a.openRecordsQuietly(ctx, p, cfg)
+	if err == nil && cfg.Records != nil {
+		rememberDatabase(p.Records.Database)
+	}
+	return closeAll, err
+}
+
+// openRecordsQuietly opens the database and the station's identity. A dry run reads
+// what is there and makes nothing.
+func (a *app) openRecordsQuietly(ctx context.Context, p *station.Profile, cfg *flow.Config) (func(), error) {
+	open := records.Open
+	if cfg.DryRun {
+		open = records.OpenReadOnly
+	}
+	if !cfg.DryRun {
+		if err := os.MkdirAll(filepath.Dir(p.Records.Database), 0o755); err != nil {
+			return nil, flow.AsFault(err, fault.Database)
+		}
+	}
+	store, err := open(ctx, p.Records.Database)
+	if cfg.DryRun && errors.Is(err, fs.ErrNotExist) {
+		return func() {}, nil
+	}
+	if err != nil {
+		return nil, flow.AsFault(err, fault.Database)
+	}
+	cfg.Records = store
+	closeAll := func() {
+		if err := store.Close(); err != nil {
+			fmt.Fprintf(a.err, "provision: close %s: %v\n", p.Records.Database, err)
+		}
+	}
+	cfg.Identity, err = stationIdentity(p.Keys.Identity, !cfg.DryRun)
+	if err != nil && !(cfg.DryRun && errors.Is(err, fs.ErrNotExist)) {
+		closeAll()
+		return nil, flow.AsFault(err, fault.KeySafety)
+	}
+	return closeAll, nil
+}
+
+// stationIdentity loads the station's identity, and makes it the first time.
+func stationIdentity(path string, create bool) (keys.Identity, error) {
+	id, err := keys.LoadIdentity(path)
+	if !errors.Is(err, fs.ErrNotExist) || !create {
+		return id, err
+	}
+	id, err = keys.CreateIdentity(path)
+	if errors.Is(err, fs.ErrExist) { // another run was first
+		return keys.LoadIdentity(path)
+	}
+	return id, err
+}
+
+// blankVirtualChip makes the chip behind sim:NAME the first time it is used.
+func (a *app) blankVirtualChip(port string, dryRun bool) error {
+	name, virtual := strings.CutPrefix(port, simPrefix)
+	if !virtual || dryRun {
+		return nil
+	}
+	cfg, err := blankChip("")
+	if err != nil {
+		return err
+	}
+	err = simulator.Create(simDir(name), cfg)
+	if errors.Is(err, simulator.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return flow.AsFault(err, fault.PortMissing)
+	}
+	fmt.Fprintf(a.err, "provision: %s was not there: made a blank virtual ESP32 in %s\n", port, simDir(name))
+	return nil
+}
+
+func faultOptions(port string, specs []string) ([]simulator.Option, error) {
+	if len(specs) == 0 {
+		return nil, nil
+	}
+	if !isVirtual(port) {
+		return nil, usagef("--sim-fault hurts virtual chips only, and %s is none", port)
+	}
+	faults, err := simulator.ParseFaults(specs...)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return []simulator.Option{simulator.WithFaults(faults)}, nil
+}
+
+// loadProfile reads a profile; what is wrong with it is an input fault.
+func loadProfile(path string) (*station.Profile, error) {
+	p, err := station.Load(path)
+	switch {
+	case err == nil:
+		return p, nil
+	case errors.Is(err, station.ErrUnreadable):
+		return nil, fault.New(fault.FileMissing, "", err)
+	case errors.Is(err, station.ErrUnsupported):
+		return nil, fault.New(fault.Unsupported, "", err)
+	}
+	return nil, fault.New(fault.BadProfile, "", err)
+}
+
+// newRunID is a time that sorts, and enough randomness to be unique for ever.
+func newRunID() string {
+	var b [6]byte
+	// crypto/rand never fails: it ends the program instead.
+	_, _ = rand.Read(b[:])
+	return time.Now().UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(b[:])
+}
+
+func absolute(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	return abs
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"provision/internal/fault"
+	"provision/internal/job"
+	"provision/internal/keys"
+	"provision/internal/station"
+)
+
+func (a *app) station() *cobra.Command {
+	return group("station", "Station profiles", a.stationCheck())
+}
+
+func (a *app) stationCheck() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check FILE",
+		Short: "What a profile would do, in plain words, and what is wrong with it",
+		Long: `Read a profile and every file it names, say what it would do to a unit
+(permanent consequences first), and find what is wrong. No unit is touched.
+Exit 0: it can be used. 1: a file is not fit for it. 2: the profile itself is wrong.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			p, err := loadProfile(args[0])
+			if err != nil {
+				if a.json {
+					_ = a.emit(map[string]any{"kind": "station.checked", "profile": args[0], "ok": false, "problems": []string{err.Error()}})
+				}
+				return err
+			}
+			j, err := job.New(p)
+			var problems job.Problems
+			if err != nil && !errors.As(err, &problems) {
+				return err
+			}
+			if _, err := keys.ParseRecipients(p.Keys.Recipients); err != nil {
+				problems = append(problems, &job.Problem{Code: fault.BadProfile, Text: "keys.recipients: " + err.Error()})
+			}
+			if a.json {
+				err = a.checkedJSON(p, j, problems)
+			} else {
+				a.checkedText(p, j, problems)
+			}
+			if err == nil && len(problems) > 0 {
+				err = exitError{fault.ExitFail}
+			}
+			return err
+		},
+	}
+}
+
+func (a *app) checkedJSON(p *station.Profile, j *job.Job, problems job.Problems) error {
+	type consequence struct {
+		Permanent bool   `json:"permanent"`
+		Key       string `json:"key"`
+		Text      string `json:"text"`
+	}
+	type problem struct {
+		Code fault.Code `json:"code"`
+		File string     `json:"file,omitempty"`
+		Text string     `json:"text"`
+	}
+	out := struct {
+		Kind         string        `json:"kind"`
+		Profile      string        `json:"profile"`
+		OK           bool          `json:"ok"`
+		Consequences []consequence `json:"consequences"`
+		Warnings     []string      `json:"warnings,omitempty"`
+		Problems     []problem     `json:"problems,omitempty"`
+	}{Kind: "station.checked", Profile: p.Path, OK: len(problems) == 0}
+	for _, c := range p.Explain() {
+		out.Consequences = append(out.Consequences, consequence(c))
+	}
+	for _, x := range problems {
+		out.Problems = append(out.Problems, problem{x.Code, x.File, x.Text})
+	}
+	if j != nil {
+		out.Warnings = j.Warnings
+	}
+	return a.emit(out)
+}
+
+func (a *app) checkedText(p *station.Profile, j *job.Job, problems job.Problems) {
+	fmt.Fprintf(a.out, "%s (%s)\n", p.Station.Name, p.Path)
+	heading := ""
+	for _, c := range p.Explain() {
+		h := "\nCan be changed later:"
+		if c.Permanent {
+			h = "\nPermanent, in every unit:"
+		}
+		if h != heading {
+			fmt.Fprintln(a.out, h)
+			heading = h
+		}
+		fmt.Fprintf(a.out, "  %s\n      (%s)\n", c.Text, c.Key)
+	}
+	if j != nil {
+		fmt.Fprintln(a.out, "\nInto flash:")
+		var rows [][]string
+		for _, r := range j.Regions {
+			how := "plain"
+			if r.Encrypt {
+				how = "encrypted"
+			}
+			rows = append(rows, []string{fmt.Sprintf("%#x", r.Offset), fmt.Sprintf("%d bytes", len(r.Data)), how, r.Name})
+		}
+		table(a.out, "  ", rows)
+		for _, w := range j.Warnings {
+			fmt.Fprintf(a.out, "\nNote: %s\n", w)
+		}
+	}
+	if len(problems) == 0 {
+		fmt.Fprintln(a.out, "\nNothing is wrong: this profile can be used.")
+		return
+	}
+	a.printProblems(problems)
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"provision/internal/flow"
+	"provision/internal/records"
+)
+
+func (a *app) status() *cobra.Command {
+	var f portFlags
+	var d dbFlags
+	cmd := &cobra.Command{
+		Use: "status --port PORT", Short: "What is this chip, in words, and the one next step", Args: cobra.NoArgs,
+		Long: "What is this chip, in words, and the one next step. Nothing is written. Where\nthere are records, the unit is looked up in them.\n\n" + whichDatabase,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dev, err := f.device(cmd.Context(), warnTo(a.err))
+			if err != nil {
+				return err
+			}
+			defer dev.Close()
+			s, err := flow.Inspect(cmd.Context(), dev, a.known(cmd.Context(), d))
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(struct {
+					Kind string `json:"kind"`
+					flow.Status
+				}{"status", s})
+			}
+			fmt.Fprintf(a.out, "%s\n", s.Chip)
+			for _, line := range s.Says {
+				fmt.Fprintf(a.out, "  %s\n", line)
+			}
+			fmt.Fprintf(a.out, "\n%s\nNext: %s\n", s.Verdict, s.Next)
+			return nil
+		},
+	}
+	f.add(cmd)
+	d.add(cmd)
+	return cmd
+}
+
+// known looks a MAC up in the records, where there are any.
+func (a *app) known(ctx context.Context, d dbFlags) func(mac string) (*records.Unit, error) {
+	return func(mac string) (*records.Unit, error) {
+		store, err := d.open(ctx)
+		if err != nil {
+			if d.db != "" || d.station != "" {
+				return nil, err
+			}
+			return nil, nil // no records were named, and none are here
+		}
+		defer store.Close()
+		u, err := store.UnitByMAC(ctx, mac)
+		if errors.Is(err, records.ErrNotFound) {
+			return nil, nil
+		}
+		return &u, err
+	}
+}
