@@ -164,6 +164,11 @@ func (r *runner) decide(ctx context.Context) error {
 	if err := r.emit(ctx, Event{Kind: UnitClassified, Step: step, Class: v.Class.String(), Text: v.Reason}); err != nil {
 		return err
 	}
+	if r.unit != nil && !r.cfg.DryRun {
+		if err := r.settleBurns(ctx); err != nil {
+			return asFault(step, err, fault.Database)
+		}
+	}
 	switch v.Class {
 	case efuse.ForeignSecured:
 		return fault.New(fault.ForeignSecured, step, errors.New(v.Reason))

@@ -62,7 +62,7 @@ func (m *meter) at(done, total int, now time.Time) *Progress {
 	}
 	rest := m.total - reached
 	// Trust the estimates until enough was seen to correct them.
-	if elapsed := now.Sub(m.began); reached > m.total/20 && elapsed > time.Second {
+	if elapsed := now.Sub(m.began); reached > m.total/20 {
 		rest = time.Duration(float64(rest) * float64(elapsed) / float64(reached))
 	}
 	p.Percent, p.Remaining = percent(reached, m.total), rest.Seconds()
