@@ -55,22 +55,15 @@ func (r Revision) String() string {
 	return fmt.Sprintf("v%d.%d", r.Major, r.Minor)
 }
 
-// Identify reads who the chip is. Everything is read twice, since replies have no
-// checksum; a difference is ErrUnstable. A MAC whose CRC is wrong is no error here:
-// see MACCRCOK.
+// Identify reads who the chip is. Replies have no checksum, so each register is read
+// until two reads in a row agree; one that does not settle is ErrUnstable. A MAC
+// whose CRC is wrong is no error here: see MACCRCOK.
 func (d *Device) Identify(ctx context.Context) (Chip, error) {
-	first, err := d.readIdentity(ctx)
+	id, err := d.readIdentity(ctx)
 	if err != nil {
 		return Chip{}, fmt.Errorf("identify: %w", err)
 	}
-	second, err := d.readIdentity(ctx)
-	if err != nil {
-		return Chip{}, fmt.Errorf("identify: %w", err)
-	}
-	if first != second {
-		return Chip{}, fmt.Errorf("identify: eFuse BLOCK0: %w", ErrUnstable)
-	}
-	chip := first.chip()
+	chip := id.chip()
 	chip.CrystalHz = d.crystalHz
 	chip.CrystalMHz = int(nominalCrystal(d.crystalHz) / 1_000_000)
 	d.flash.pins = chip.FlashPins
@@ -83,17 +76,34 @@ type identity struct {
 	apbDate uint32
 }
 
-// readIdentity reads them once.
+// readIdentity reads them.
 func (d *Device) readIdentity(ctx context.Context) (identity, error) {
 	var id identity
 	var err error
 	for i := range id.blk0 {
-		if id.blk0[i], err = d.ReadReg(ctx, regEfuseBLK0+4*uint32(i)); err != nil {
+		if id.blk0[i], err = d.readSettled(ctx, regEfuseBLK0+4*uint32(i)); err != nil {
 			return identity{}, err
 		}
 	}
-	id.apbDate, err = d.ReadReg(ctx, regAPBDate)
+	id.apbDate, err = d.readSettled(ctx, regAPBDate)
 	return id, err
+}
+
+// readSettled reads a register that does not change until two reads in a row agree,
+// maxTries reads at most.
+func (d *Device) readSettled(ctx context.Context, addr uint32) (uint32, error) {
+	last, err := d.ReadReg(ctx, addr)
+	for try := 1; err == nil && try < maxTries; try++ {
+		var value uint32
+		if value, err = d.ReadReg(ctx, addr); err == nil && value == last {
+			return value, nil
+		}
+		last = value
+	}
+	if err != nil {
+		return 0, err
+	}
+	return 0, fmt.Errorf("register %#08x: %w", addr, ErrUnstable)
 }
 
 // chip decodes the registers.

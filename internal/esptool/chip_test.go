@@ -50,6 +50,17 @@ func TestIdentifyNoticesUnstableReads(t *testing.T) {
 	})
 }
 
+func TestIdentifySettlesAfterABadRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeROM()
+		d := connected(t, f, Config{})
+		f.toHost = onceOn(3, func(p []byte) []byte { p[5] ^= 0x40; return p }) // word 1, the MAC
+		if c, err := d.Identify(context.Background()); err != nil || !c.MACCRCOK {
+			t.Errorf("Identify = %+v, %v", c, err)
+		}
+	})
+}
+
 func TestRevision(t *testing.T) {
 	for bits, want := range map[uint32]Revision{
 		0b000: {0, 2, true}, 0b001: {1, 2, true}, 0b011: {2, 2, true}, 0b111: {3, 2, true},

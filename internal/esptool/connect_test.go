@@ -155,34 +155,44 @@ func TestConnectIntoAStaleSession(t *testing.T) {
 }
 
 func TestBaudLadder(t *testing.T) {
-	for _, reset := range []ResetMode{ResetClassic, ResetNone} {
-		t.Run(string(reset), bubble(func(t *testing.T) {
-			f := newFakeROM()
-			f.maxBaud = 300000
-			if reset == ResetNone { // power-cycled by hand when the speed fails
-				f.before = func(op opcode, _ []byte) bool { return true }
-				f.toHost = nil
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeROM()
+		f.maxBaud = 300000
+		var warned []string
+		d := connected(t, f, Config{
+			Reset: ResetClassic, Bauds: []int{921600, 460800, 230400},
+			Warn: func(s string) { warned = append(warned, s) },
+		})
+		if d.Baud() != 230400 || f.baud != 230400 || len(warned) != 2 {
+			t.Errorf("host at %d, chip at %d, warnings %q", d.Baud(), f.baud, warned)
+		}
+		if err := d.Reconnect(context.Background()); err != nil || d.Baud() != 230400 || len(warned) != 2 {
+			t.Errorf("Reconnect = %v at %d baud, warnings %q; want the known speed at once", err, d.Baud(), warned)
+		}
+	})
+}
+
+// TestBaudLadderWithoutLines cannot reset: a speed that does not work is the end of
+// the link, one whose confirmation was lost is found again.
+func TestBaudLadderWithoutLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeROM()
+		f.maxBaud = 300000
+		if _, err := Connect(context.Background(), f, Config{Reset: ResetNone, Bauds: []int{460800}}); !errors.Is(err, ErrGarbled) && !errors.Is(err, ErrNoAnswer) {
+			t.Errorf("Connect at a speed that does not work = %v", err)
+		}
+		f = newFakeROM()
+		f.before = func(op opcode, _ []byte) bool {
+			if op == opChangeBaudrate {
+				f.toHost = dropOnce(1)
 			}
-			var warned []string
-			cfg := Config{Reset: reset, Bauds: []int{921600, 460800, 230400}, Warn: func(s string) { warned = append(warned, s) }}
-			d, err := Connect(context.Background(), f, cfg)
-			if reset == ResetNone {
-				if err == nil {
-					t.Fatal("Connect found a way back without reset lines")
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d.Baud() != 230400 || f.baud != 230400 || len(warned) != 2 {
-				t.Errorf("host at %d, chip at %d, warnings %q", d.Baud(), f.baud, warned)
-			}
-			if err := d.Reconnect(context.Background()); err != nil || d.Baud() != 230400 || len(warned) != 2 {
-				t.Errorf("Reconnect = %v at %d baud, warnings %q; want the known speed at once", err, d.Baud(), warned)
-			}
-		}))
-	}
+			return true
+		}
+		d, err := Connect(context.Background(), f, Config{Reset: ResetNone, Bauds: []int{460800}})
+		if err != nil || d.Baud() != 460800 || f.baud != 460800 {
+			t.Errorf("Connect after a lost confirmation = %v, chip at %d", err, f.baud)
+		}
+	})
 }
 
 func TestChangeBaudCauses(t *testing.T) {
@@ -235,6 +245,7 @@ func TestRunConsoleReconnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
 		f := newFakeROM()
+		f.appLog += "second line of the app\r\n"
 		d := connected(t, f, Config{Reset: ResetClassic, Bauds: []int{460800}})
 		if err := d.AttachFlash(ctx, 0, 4<<20); err != nil {
 			t.Fatal(err)
@@ -250,6 +261,10 @@ func TestRunConsoleReconnect(t *testing.T) {
 		want := []string{"ets Jul 29 2019 12:21:46", "rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", "I (29) boot: ESP-IDF", "Hello world!"}
 		if err != nil || !slices.Equal(lines, want) {
 			t.Errorf("Console = %q, %v; want %q", lines, err, want)
+		}
+		err = d.Console(ctx, func(l string) bool { lines = append(lines, l); return true })
+		if err != nil || lines[len(lines)-1] != "second line of the app" {
+			t.Errorf("Console again: %q, %v; want what came behind the first stop", lines, err)
 		}
 		attached := f.seen[opSPISetParams]
 		if err := d.Reconnect(ctx); err != nil {
@@ -279,10 +294,21 @@ func TestConsoleEndsAtItsDeadline(t *testing.T) {
 	})
 }
 
-func TestCutLines(t *testing.T) {
-	long := bytes.Repeat([]byte("x"), 2*maxLine+5)
-	lines, rest := cutLines(long)
-	if len(lines) != 2 || len(lines[0]) != maxLine || len(rest) != 5 {
-		t.Errorf("%d lines, %d bytes left", len(lines), len(rest))
+func TestCutLine(t *testing.T) {
+	long := bytes.Repeat([]byte("x"), maxLine+5)
+	for _, c := range []struct {
+		in, line, rest string
+		whole          bool
+	}{
+		{"", "", "", false},
+		{"begun", "", "begun", false},
+		{"one\r\ntwo", "one", "\ntwo", true},
+		{"\n", "", "", true},
+		{string(long), string(long[:maxLine]), "xxxxx", true},
+	} {
+		line, rest, whole := cutLine([]byte(c.in))
+		if string(line) != c.line || string(rest) != c.rest || whole != c.whole {
+			t.Errorf("cutLine(%.20q) = %.20q, %.20q, %v", c.in, line, rest, whole)
+		}
 	}
 }

@@ -24,7 +24,7 @@ func (d *Device) Run(ctx context.Context) error {
 	if err := d.setHostBaud(initialBaud); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
-	d.in = nil
+	d.in, d.printed = nil, nil
 	if err := d.moveLines(ctx, runReset); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
@@ -34,7 +34,8 @@ func (d *Device) Run(ctx context.Context) error {
 // Console delivers what the chip prints, line by line, without line ends, colours
 // and empty lines, until line returns true (then the error is nil), ctx ends (its
 // cause; after a minute if ctx has no deadline) or the port fails (ErrLinkLost). A
-// line that was begun when ctx ends is delivered too.
+// line that was begun when ctx ends is delivered too. What came behind the line
+// that stopped it is kept for the next call.
 func (d *Device) Console(ctx context.Context, line func(string) (stop bool)) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -44,19 +45,21 @@ func (d *Device) Console(ctx context.Context, line func(string) (stop bool)) err
 	defer d.interruptible(ctx)()
 	d.inStep = false
 	deadline, _ := ctx.Deadline()
-	var begun []byte
 	for {
-		var whole [][]byte
-		whole, begun = cutLines(append(begun, d.in...))
-		for _, l := range whole {
-			if deliver(l, line) {
-				d.in = nil
+		for {
+			raw, rest, whole := cutLine(d.printed)
+			if !whole {
+				break
+			}
+			d.printed = rest
+			if deliver(raw, line) {
 				return nil
 			}
 		}
-		d.in = nil
 		if err := d.fill(ctx, deadline); err != nil {
-			if deliver(begun, line) {
+			raw := d.printed
+			d.printed = nil
+			if deliver(raw, line) {
 				return nil
 			}
 			if errors.Is(err, errTimeout) {
@@ -64,23 +67,22 @@ func (d *Device) Console(ctx context.Context, line func(string) (stop bool)) err
 			}
 			return fmt.Errorf("console: %w", err)
 		}
+		d.printed = append(d.printed, d.in...)
+		d.in = nil
 	}
 }
 
-// cutLines splits b at CR and LF, and pieces off lines longer than maxLine. rest is
-// the line that has no end yet.
-func cutLines(b []byte) (lines [][]byte, rest []byte) {
-	for {
-		i := bytes.IndexAny(b, "\r\n")
-		switch {
-		case i >= 0:
-			lines, b = append(lines, b[:i]), b[i+1:]
-		case len(b) > maxLine:
-			lines, b = append(lines, b[:maxLine]), b[maxLine:]
-		default:
-			return lines, b
-		}
+// cutLine splits b behind its first line, which CR or LF ends, or maxLine bytes
+// without either. whole is false when b holds no more than the beginning of one.
+func cutLine(b []byte) (line, rest []byte, whole bool) {
+	i := bytes.IndexAny(b[:min(len(b), maxLine)], "\r\n")
+	switch {
+	case i >= 0:
+		return b[:i], b[i+1:], true
+	case len(b) >= maxLine:
+		return b[:maxLine], b[maxLine:], true
 	}
+	return nil, b, false
 }
 
 // colours are the escape sequences ESP-IDF wraps its log lines in.

@@ -111,6 +111,7 @@ type Device struct {
 	payload   []byte     // the packet in it, reused
 	tail      []byte     // last bytes received, kept while connecting
 	listening bool       // keep tail
+	printed   []byte     // received by Console and not yet delivered
 
 	crystalHz uint32 // as measured from the UART divider at Connect; 0: not yet
 	flash     flashState

@@ -30,11 +30,12 @@ const (
 	md5SoftPerMB   = 3 * time.Second
 )
 
-// Causes for refusing a flash call before anything is sent.
+// Causes for which a flash call is refused before anything is sent, or fails after.
 var (
 	ErrAlign       = errors.New("flash address is not at a sector boundary")
 	ErrRange       = errors.New("beyond the end of the flash")
 	ErrNotAttached = errors.New("flash is not attached")
+	ErrContent     = errors.New("flash does not hold what was written")
 )
 
 // perMB is floor plus the time for size bytes at each per million.
@@ -105,27 +106,39 @@ func (d *Device) EraseFlash(ctx context.Context, offset, size uint32) error {
 }
 
 // FlashMD5 returns the MD5 of size bytes of flash from offset, as the chip computes
-// it over the raw content: on an encrypted device over ciphertext.
+// it over the raw content: on an encrypted device over ciphertext. The answer has no
+// checksum of its own: one that differs from what was hoped for is worth asking for
+// again.
 func (d *Device) FlashMD5(ctx context.Context, offset, size uint32) ([16]byte, error) {
 	var sum [16]byte
 	if err := d.checkRegion(offset, int(size)); err != nil {
 		return sum, fmt.Errorf("md5 of flash: %w", err)
 	}
-	err := d.revived(ctx, func() error {
-		digits, _, err := d.repeatable(ctx, request{
-			op: opSPIFlashMD5, body: words(offset, size, 0, 0), result: 2 * len(sum),
-			soft: perMB(flashSoft, md5SoftPerMB, int(size)), hard: perMB(md5Hard, md5PerMB, int(size)),
-		})
-		if err != nil {
-			return err
+	err := d.revived(ctx, func() (err error) {
+		sum, err = d.md5Once(ctx, offset, size)
+		for try := 1; errors.Is(err, ErrGarbled) && try < maxTries; try++ {
+			d.stats.Resends++
+			sum, err = d.md5Once(ctx, offset, size)
 		}
-		if _, err := hex.Decode(sum[:], digits); err != nil {
-			return fmt.Errorf("%w: %w", ErrGarbled, err)
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return [16]byte{}, fmt.Errorf("md5 of flash %#x, %#x bytes: %w", offset, size, err)
+	}
+	return sum, nil
+}
+
+// md5Once asks until an answer comes, which wraps ErrGarbled when it is no MD5.
+func (d *Device) md5Once(ctx context.Context, offset, size uint32) (sum [16]byte, err error) {
+	digits, _, err := d.repeatable(ctx, request{
+		op: opSPIFlashMD5, body: words(offset, size, 0, 0), result: hex.EncodedLen(len(sum)),
+		soft: perMB(flashSoft, md5SoftPerMB, int(size)), hard: perMB(md5Hard, md5PerMB, int(size)),
+	})
+	if err != nil {
+		return sum, err
+	}
+	if _, err := hex.Decode(sum[:], digits); err != nil {
+		return sum, fmt.Errorf("%w: %w", ErrGarbled, err)
 	}
 	return sum, nil
 }

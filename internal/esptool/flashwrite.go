@@ -3,6 +3,7 @@ package esptool
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"errors"
 	"fmt"
 )
@@ -41,8 +42,13 @@ func flashData(seq int, data []byte) request {
 // A block that fails costs a new FLASH_BEGIN at the start of its sector and the
 // blocks from there, never the completion of a half-written sector, and is tried
 // four times in all. When the chip stops answering and the lines allow it, it is
-// reset once for such a block. progress, if not nil, is told of bytes written; done
-// never goes back. The content is not verified: use FlashMD5.
+// reset, once for a sector. progress, if not nil, is told of bytes written; done
+// never goes back.
+//
+// The checksum of a block has 8 bits, so damage slips through now and then. On a
+// line that has shown trouble each piece is compared by MD5 before the next one and
+// written again if it differs; an error then wraps ErrContent. On a good line
+// nothing is compared: FlashMD5 is the caller's to ask for.
 func (d *Device) WriteFlash(ctx context.Context, offset uint32, data []byte, progress func(done, total int)) error {
 	if offset%SectorSize != 0 {
 		return fmt.Errorf("write flash at %#x: %w", offset, ErrAlign)
@@ -50,74 +56,132 @@ func (d *Device) WriteFlash(ctx context.Context, offset uint32, data []byte, pro
 	if err := d.checkRegion(offset, len(data)); err != nil {
 		return fmt.Errorf("write flash: %w", err)
 	}
-	w := flashWriter{d: d, offset: offset, data: data, progress: progress}
-	for from := 0; from < len(data); {
-		to := min(len(data), from+eraseUnit-int(offset+uint32(from))%eraseUnit)
-		if err := w.chunk(ctx, from, to); err != nil {
+	w := flashWriter{
+		d: d, offset: offset, data: data, progress: progress,
+		troubled: d.stats.Resends+d.stats.Resyncs > 0,
+	}
+	for w.done < len(data) {
+		if err := w.step(ctx); err != nil {
 			return fmt.Errorf("write flash: %w", err)
 		}
-		from = to
 	}
 	return nil
 }
 
-// flashWriter is one WriteFlash under way. Positions are indexes into data.
+// troubledUnit is what one FLASH_BEGIN covers on a line that has shown trouble: a
+// failure then costs little erasing.
+const troubledUnit = 4 * SectorSize
+
+// flashWriter is one WriteFlash under way. Positions are indexes into data; since
+// offset is at a sector boundary, so are they where they are multiples of
+// SectorSize.
 type flashWriter struct {
 	d        *Device
 	offset   uint32
 	data     []byte
 	progress func(done, total int)
 
+	done     int  // everything before it is written and, if need be, compared
+	pos      int  // the next byte to send
+	begun    bool // FLASH_BEGIN is answered for start..end
+	start    int
+	end      int
 	reported int // the furthest position reported
 
+	troubled bool                        // something has gone wrong on this line
 	sector   int                         // position of the sector that failed last
 	failures [SectorSize / blockSize]int // of each of its blocks
 	revived  bool                        // the chip has been reset for it
+	rewrites int                         // of the piece at done, because it differed
 }
 
-// chunk writes data[from:to], which one FLASH_BEGIN can erase. from is at the start
-// of a sector.
-func (w *flashWriter) chunk(ctx context.Context, from, to int) error {
-	start := from // of the last FLASH_BEGIN
-	begun := false
-	for pos := from; pos < to; {
-		err := w.step(ctx, begun, start, pos, to)
-		switch {
-		case err != nil:
-			if err := w.retry(ctx, pos, err); err != nil {
-				return err
-			}
-			pos -= pos % SectorSize // offset is at a sector boundary, so this is one
-			start, begun = pos, false
-		case !begun:
-			begun = true
-		default:
-			pos = min(pos+blockSize, to)
-			w.report(pos)
+// step does the next thing: announce a piece, send one of its blocks, or finish it.
+func (w *flashWriter) step(ctx context.Context) error {
+	switch {
+	case !w.begun:
+		w.start, w.end = w.pos, w.pieceEnd()
+		_, _, err := w.d.command(ctx, flashBegin(w.offset+uint32(w.start), w.end-w.start))
+		if err != nil {
+			return w.retry(ctx, err)
 		}
+		w.begun = true
+	case w.pos < w.end:
+		next := min(w.pos+blockSize, w.end)
+		_, _, err := w.d.command(ctx, flashData((w.pos-w.start)/blockSize, w.data[w.pos:next]))
+		if err != nil {
+			return w.retry(ctx, err)
+		}
+		w.pos = next
+		w.report()
+	default:
+		return w.finish(ctx)
 	}
 	return nil
 }
 
-// step sends the next command of a chunk: FLASH_BEGIN for start..to, or the block at
-// pos.
-func (w *flashWriter) step(ctx context.Context, begun bool, start, pos, to int) error {
-	req := flashBegin(w.offset+uint32(start), to-start)
-	if begun {
-		req = flashData((pos-start)/blockSize, w.data[pos:min(pos+blockSize, to)])
+// pieceEnd is how far the next FLASH_BEGIN reaches: to the next boundary of what
+// the flash erases at once, so that it can.
+func (w *flashWriter) pieceEnd() int {
+	unit := eraseUnit
+	if w.troubled {
+		unit = troubledUnit
 	}
-	_, _, err := w.d.command(ctx, req)
-	return err
+	return min(len(w.data), w.pos+unit-(int(w.offset)+w.pos)%unit)
 }
 
-// retry decides what a failure at pos costs: nil means start again at its sector.
-func (w *flashWriter) retry(ctx context.Context, pos int, err error) error {
-	if sector := pos - pos%SectorSize; sector != w.sector {
+// finish ends a piece whose blocks are all acknowledged.
+func (w *flashWriter) finish(ctx context.Context) error {
+	w.begun = false
+	if w.troubled {
+		same, err := w.compare(ctx)
+		if err != nil {
+			return err
+		}
+		if !same {
+			return w.rewrite()
+		}
+	}
+	w.done, w.rewrites = w.pos, 0
+	return nil
+}
+
+// compare asks for the MD5 of what is written and not yet compared, twice if it
+// differs: the answer has no checksum either.
+func (w *flashWriter) compare(ctx context.Context) (same bool, err error) {
+	want := md5.Sum(w.data[w.done:w.pos])
+	for range 2 {
+		sum, err := w.d.FlashMD5(ctx, w.offset+uint32(w.done), uint32(w.pos-w.done))
+		if err != nil {
+			return false, err
+		}
+		if sum == want {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// rewrite goes back to the start of a piece that differs.
+func (w *flashWriter) rewrite() error {
+	w.rewrites++
+	if w.rewrites == maxTries {
+		return fmt.Errorf("at %#x, written %d times: %w", w.offset+uint32(w.done), maxTries, ErrContent)
+	}
+	w.d.stats.Resends++
+	w.pos = w.done
+	w.failures = [len(w.failures)]int{}
+	return nil
+}
+
+// retry decides what a failure at pos costs: nil means that it starts again at its
+// sector.
+func (w *flashWriter) retry(ctx context.Context, err error) error {
+	sector, block := w.pos-w.pos%SectorSize, w.pos%SectorSize/blockSize
+	if sector != w.sector {
 		w.sector, w.failures, w.revived = sector, [len(w.failures)]int{}, false
 	}
-	block := pos % SectorSize / blockSize
 	w.failures[block]++
-	at := w.offset + uint32(pos)
+	at := w.offset + uint32(w.pos)
 	switch lost := errors.Is(err, ErrLinkLost); {
 	case ctx.Err() != nil:
 		return fmt.Errorf("at %#x: %w", at, err)
@@ -132,15 +196,17 @@ func (w *flashWriter) retry(ctx context.Context, pos int, err error) error {
 		return fmt.Errorf("at %#x: %w", at, err)
 	}
 	w.d.stats.Resends++
+	w.troubled = true
+	w.pos, w.begun = sector, false
 	return nil
 }
 
 // report tells of progress that is new.
-func (w *flashWriter) report(pos int) {
-	if pos > w.reported {
-		w.reported = pos
+func (w *flashWriter) report() {
+	if w.pos > w.reported {
+		w.reported = w.pos
 		if w.progress != nil {
-			w.progress(pos, len(w.data))
+			w.progress(w.pos, len(w.data))
 		}
 	}
 }
