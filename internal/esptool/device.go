@@ -26,8 +26,8 @@ const initialBaud = 115200
 type ResetMode string
 
 const (
-	ResetClassic ResetMode = "classic" // one line, then the other; the default
-	ResetTight   ResetMode = "tight"   // starts from both asserted, for circuits that need it
+	ResetClassic ResetMode = "classic" // reset, then IO0 low while EN rises; the default
+	ResetTight   ResetMode = "tight"   // the same, led in through both lines asserted
 	ResetNone    ResetMode = "none"    // a person or a jig has done it
 )
 
