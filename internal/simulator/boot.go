@@ -1,9 +1,6 @@
 package simulator
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 // Cause says in one machine word how a boot ended. The set is closed.
 type Cause string
@@ -63,8 +60,15 @@ func (c *Chip) Boot() Verdict {
 type boot struct {
 	chip    *Chip
 	flash   *cacheView
+	clock   int // milliseconds since reset, for the log
 	verdict Verdict
 	again   bool // firmware asked for a reset to go on with
+
+	loaded   bootloader
+	features features
+	tableAt  int  // where the bootloader expects the partition table
+	freshOTA bool // otadata is blank and there is no factory app: the bootloader writes the first entry
+	probing  bool // looking at images without meaning to start them
 }
 
 // maxRestarts bounds the resets firmware asks for by itself within one boot.
@@ -91,7 +95,9 @@ func (c *Chip) flashBoot(cause resetCause) Verdict {
 }
 
 func (b *boot) run(cause resetCause) {
-	b.rom(cause)
+	if loaded, ok := b.rom(cause); ok {
+		b.secondStage(loaded)
+	}
 }
 
 // running says whether firmware can still act.
@@ -104,14 +110,4 @@ func (b *boot) end(cause Cause) {
 	if b.verdict.Cause == "" {
 		b.verdict.Cause = cause
 	}
-}
-
-// line prints one line as it is.
-func (b *boot) line(format string, args ...any) {
-	if !b.chip.running() {
-		return
-	}
-	text := fmt.Sprintf(format, args...)
-	b.chip.print(text + "\r\n")
-	b.verdict.Lines = append(b.verdict.Lines, text)
 }

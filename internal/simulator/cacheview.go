@@ -84,6 +84,9 @@ func (v *cacheView) sector(at uint32) []byte {
 	return s
 }
 
+// forget drops what was decrypted: the flash has changed.
+func (v *cacheView) forget() { clear(v.sectors) }
+
 // header is the first 24 bytes of an image in flash.
 type header struct {
 	image.Header

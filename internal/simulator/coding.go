@@ -32,6 +32,23 @@ func decodeThreeQuarters(stored [8]uint32) (data [8]uint32, bad uint32) {
 	return data, bad
 }
 
+// encodeThreeQuarters is the inverse for 24 data bytes: the eight words to burn.
+func encodeThreeQuarters(data [24]byte) (stored [8]uint32) {
+	var out [32]byte
+	for g := range 4 {
+		group := out[8*g : 8*g+8]
+		copy(group, data[6*g:6*g+6])
+		for i, b := range group[:6] {
+			group[6] ^= b
+			group[7] += byte((i + 1) * bits.OnesCount8(b))
+		}
+	}
+	for i := range stored {
+		stored[i] = binary.LittleEndian.Uint32(out[4*i:])
+	}
+	return stored
+}
+
 // wordBytes are the bytes of a block, word 0 first, little-endian.
 func wordBytes(words [8]uint32) (out [32]byte) {
 	for i, w := range words {
@@ -39,5 +56,7 @@ func wordBytes(words [8]uint32) (out [32]byte) {
 	}
 	return out
 }
+
+func le32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
 
 func popcount(v uint32) int { return bits.OnesCount32(v) }

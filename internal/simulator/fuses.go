@@ -66,6 +66,8 @@ func (f Fuses) absDone0() bool         { return f[0][6]>>4&1 != 0 }
 func (f Fuses) absDone1() bool         { return f[0][6]>>5&1 != 0 }
 func (f Fuses) clk8mFreq() uint32      { return f[0][4] & 0xFF }
 func (f Fuses) blockHidden(b int) bool { return b > 0 && f.rdDis()>>(b-1)&1 != 0 }
+func (f Fuses) blockFrozen(b int) bool { return b > 0 && f.wrDis()>>(6+b)&1 != 0 }
+func (f Fuses) or(g Fuses) Fuses       { f.add(g); return f }
 func (f Fuses) encryptionOn() bool     { return popcount(f.cryptCnt())%2 == 1 }
 func (f *Fuses) add(g Fuses)           { f.each(func(b, w int, v *uint32) { *v |= g[b][w] }) }
 func (f Fuses) without(g Fuses) (r Fuses) {
