@@ -44,6 +44,7 @@ var codes = []struct {
 	{errNoLine, fault.BootTimeout},
 	{errFirmware, fault.BootBurnt},
 	{errDigest, fault.DigestDiffer},
+	{esptool.ErrContent, fault.WriteFailed},
 
 	{efuse.ErrNotHidden, fault.LockMissing},
 	{efuse.ErrReadBack, fault.ReadBack},
