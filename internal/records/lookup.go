@@ -52,20 +52,20 @@ type Record struct {
 func (s *Store) Lookup(ctx context.Context, query string) ([]Record, error) {
 	var out []Record
 	err := s.read(ctx, func(tx *sql.Tx) (err error) {
-		out, err = lookup(ctx, tx, strings.TrimSpace(query))
+		out, err = lookup(ctx, tx, strings.TrimSpace(query), LookupLimit)
 		return err
 	})
 	return out, named(err, "look up %q", query)
 }
 
-func lookup(ctx context.Context, q querier, query string) ([]Record, error) {
-	ids, err := matches(ctx, q, query)
+func lookup(ctx context.Context, q querier, query string, limit int) ([]Record, error) {
+	ids, err := matches(ctx, q, query, limit+1)
 	if err != nil {
 		return nil, err
 	}
-	many := len(ids) > LookupLimit
+	many := len(ids) > limit
 	var out []Record
-	for _, id := range ids[:min(len(ids), LookupLimit)] {
+	for _, id := range ids[:min(len(ids), limit)] {
 		u, err := unitByID(ctx, q, id)
 		if err != nil {
 			return nil, err
@@ -83,17 +83,16 @@ func lookup(ctx context.Context, q querier, query string) ([]Record, error) {
 	case len(out) == 0:
 		return nil, ErrNotFound
 	case many:
-		return out, fmt.Errorf("%w: these are the first %d", ErrTooMany, LookupLimit)
+		return out, fmt.Errorf("%w: these are the first %d", ErrTooMany, limit)
 	}
 	return out, nil
 }
 
-// matches returns the ids of the units a query means, ascending, one more than
-// LookupLimit at most.
-func matches(ctx context.Context, q querier, query string) ([]int64, error) {
+// matches returns the ids of the first units that a query means, ascending.
+func matches(ctx context.Context, q querier, query string, limit int) ([]int64, error) {
 	var ids []int64
 	add := func(text string, args ...any) error {
-		found, err := list(ctx, q, scanID, text+" LIMIT ?", append(args, LookupLimit+1)...)
+		found, err := list(ctx, q, scanID, text+" LIMIT ?", append(args, limit)...)
 		ids = append(ids, found...)
 		return err
 	}
@@ -102,7 +101,7 @@ func matches(ctx context.Context, q querier, query string) ([]int64, error) {
 		errs = append(errs, add("SELECT id FROM units WHERE mac = ?", mac))
 	}
 	if low, high, ok := hexRange(query); ok {
-		errs = append(errs, add("SELECT unit_id FROM keys WHERE fingerprint >= ? AND fingerprint < ?", low, high))
+		errs = append(errs, add("SELECT unit_id FROM keys WHERE fingerprint >= ? AND fingerprint < ? ORDER BY unit_id", low, high))
 	}
 	files, err := firmwareIDs(ctx, q, query)
 	errs = append(errs, err)
@@ -113,7 +112,7 @@ func matches(ctx context.Context, q querier, query string) ([]int64, error) {
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	return ids[:min(len(ids), LookupLimit+1)], errors.Join(errs...)
+	return ids[:min(len(ids), limit)], errors.Join(errs...)
 }
 
 func scanID(scan func(...any) error) (id int64, err error) {

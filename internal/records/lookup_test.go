@@ -140,13 +140,15 @@ func TestCarriersSeeTheNewestRegion(t *testing.T) {
 
 func TestLookupTooMany(t *testing.T) {
 	s := openTemp(t)
-	fill(t, s, 0, LookupLimit+1)
-	records, err := s.Lookup(t.Context(), "hello_world/1.0")
-	if !errors.Is(err, ErrTooMany) || len(records) != LookupLimit {
-		t.Errorf("%d records, %v; want %d, ErrTooMany", len(records), err, LookupLimit)
-	}
-	if records[0].Unit.Serial != "SN-000000" {
-		t.Errorf("the first is %s", records[0].Unit.Serial)
+	fill(t, s, 0, 4)
+	for limit, want := range map[int]error{3: ErrTooMany, 4: nil, 5: nil} {
+		records, err := lookup(t.Context(), s.r, "hello_world/1.0", limit)
+		if !errors.Is(err, want) || len(records) != min(limit, 4) {
+			t.Errorf("limit %d: %d records, %v; want %v", limit, len(records), err, want)
+		}
+		if records[0].Unit.Serial != "SN-000000" {
+			t.Errorf("the first is %s", records[0].Unit.Serial)
+		}
 	}
 }
 
@@ -172,7 +174,7 @@ func TestLookupsUseIndexes(t *testing.T) {
 	}
 	spy := spy{s.r, planned}
 	for _, query := range []string{"SN-000001", newExample(1).mac, newExample(1).keys[0].Fingerprint, appV1.SHA256, "hello_world/1.0"} {
-		if _, err := lookup(t.Context(), spy, query); err != nil {
+		if _, err := lookup(t.Context(), spy, query, LookupLimit); err != nil {
 			t.Errorf("%s: %v", query, err)
 		}
 	}

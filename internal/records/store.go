@@ -59,7 +59,11 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.migrate(ctx); err != nil { // takes the write lock, so also: ErrReadOnly
+	if err := s.migrate(ctx); err != nil {
+		return nil, err
+	}
+	// SQLite opens a file it may not write as if all were well.
+	if err := s.tryWrite(ctx); err != nil {
 		return nil, err
 	}
 	if s.r, err = openPool(ctx, readers, abs, readPragmas, "mode=rw"); err != nil {
@@ -88,6 +92,16 @@ func create(path string) error {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// tryWrite writes a row and takes it back, which costs no sync.
+func (s *Store) tryWrite(ctx context.Context) error {
+	tx, err := s.w.BeginTx(ctx, nil)
+	if err != nil {
+		return classify(ctx, err)
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE probe SET count = count + 1")
+	return classify(ctx, errors.Join(err, tx.Rollback()))
 }
 
 // peek refuses a file that is not ours to write, before a write pragma (the
@@ -142,10 +156,12 @@ func openReadOnly(ctx context.Context, path string) (*Store, error) {
 	return s, nil
 }
 
-// cannotOpen reports that SQLite may not open or make one of its files.
+// cannotOpen reports that SQLite may not open or make one of its files, the ones
+// beside the database included.
 func cannotOpen(err error) bool {
 	code, ok := resultCode(err)
-	return ok && code&0xff == sqlite3.SQLITE_CANTOPEN
+	return ok && (code&0xff == sqlite3.SQLITE_CANTOPEN ||
+		code == sqlite3.SQLITE_READONLY_DIRECTORY || code == sqlite3.SQLITE_READONLY_CANTINIT)
 }
 
 // readable reports a missing or forbidden file in the system's own words.

@@ -5,16 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// forge drops every trigger, as somebody with the file in hand can.
+// forge drops every trigger and minds no foreign keys, as somebody with the file
+// in hand can.
 func forge(t *testing.T, path string) *sql.DB {
 	t.Helper()
 	db := raw(t, path)
+	db.SetMaxOpenConns(1) // a PRAGMA is for one connection
+	exec(t, db, "PRAGMA foreign_keys = OFF")
 	names, err := list(t.Context(), db, func(scan func(...any) error) (name string, err error) {
 		err = scan(&name)
 		return name, err
@@ -27,18 +29,6 @@ func forge(t *testing.T, path string) *sql.DB {
 		exec(t, db, "DROP TRIGGER "+name)
 	}
 	return db
-}
-
-// savedHistory returns the file of a database with a bit of everything.
-func savedHistory(t *testing.T) []byte {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "saved.db")
-	s := openAt(t, path)
-	history(t, s)
-	must(t, s.Close())
-	data, err := os.ReadFile(path)
-	must(t, err)
-	return data
 }
 
 func TestVerifyFindsTampering(t *testing.T) {
@@ -64,7 +54,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 		{"firmware renamed", []string{"UPDATE firmware SET version = '2.0'"}, "firmware", 1},
 		{"digest changed", []string{"UPDATE regions SET flash_md5 = 'ffffffffffffffffffffffffffffffff' WHERE id = 1"}, "regions", 1},
 		{"escrow exchanged", []string{"UPDATE sealed_keys SET escrow = (SELECT escrow FROM sealed_keys WHERE id = 2) WHERE id = 1"}, "sealed_keys", 1},
-		{"fingerprint deleted", []string{"PRAGMA foreign_keys = OFF", "DELETE FROM keys WHERE id = 3"}, "keys", 3},
+		{"fingerprint deleted", []string{"DELETE FROM keys WHERE id = 3"}, "keys", 3},
 		{"release invented", []string{"INSERT INTO parkings SELECT 100, mac, unit_id, run_id, 'release', code, 'ok', 'lea', at FROM parkings WHERE id = 1"}, "parkings", 100},
 		{"unit put back", []string{"UPDATE units SET state = 'open', park_code = '', park_reason = '' WHERE state = 'parked'"}, "units", 3},
 
@@ -79,21 +69,23 @@ func TestVerifyFindsTampering(t *testing.T) {
 		{"head changed", []string{"UPDATE ledger_head SET hash = zeroblob(32)"}, "ledger", 0},
 		{"head deleted", []string{"DELETE FROM ledger_head"}, "ledger_head", 0},
 	}
-	whole := savedHistory(t)
+	s := openTemp(t)
+	history(t, s)
+	if _, err := s.Verify(t.Context()); err != nil {
+		t.Fatalf("before anything was forged: %v", err)
+	}
+	db := forge(t, s.Path())
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "records.db")
-			must(t, os.WriteFile(path, whole, 0o600))
-			s := openAt(t, path)
-			if _, err := s.Verify(t.Context()); err != nil {
-				t.Fatalf("before anything was forged: %v", err)
-			}
-			db := forge(t, path)
-			db.SetMaxOpenConns(1) // a PRAGMA is for one connection
+			tx, err := db.BeginTx(t.Context(), nil)
+			must(t, err)
+			defer tx.Rollback() //nolint:errcheck // each forgery starts from the true history
 			for _, statement := range test.forge {
-				exec(t, db, statement)
+				if _, err := tx.ExecContext(t.Context(), statement); err != nil {
+					t.Fatalf("%s: %v", statement, err)
+				}
 			}
-			_, err := s.Verify(t.Context())
+			_, err = verify(t.Context(), tx, nil)
 			var bad *TamperedError
 			if !errors.As(err, &bad) || !errors.Is(err, ErrTampered) {
 				t.Fatalf("error = %v, want a *TamperedError", err)
@@ -102,6 +94,9 @@ func TestVerifyFindsTampering(t *testing.T) {
 				t.Errorf("found %v, want %s row %d", bad, test.table, test.row)
 			}
 		})
+	}
+	if _, err := s.Verify(t.Context()); err != nil {
+		t.Errorf("the forgeries outlive their tests: %v", err)
 	}
 }
 
@@ -129,8 +124,6 @@ func TestVerifyAgainstAKnownHead(t *testing.T) {
 
 	// Cut back to the first unit, then write another history, in good form.
 	db := forge(t, path)
-	db.SetMaxOpenConns(1)
-	exec(t, db, "PRAGMA foreign_keys = OFF")
 	for _, table := range chained {
 		exec(t, db, fmt.Sprintf("DELETE FROM %s WHERE id NOT IN (SELECT row FROM ledger WHERE tbl = '%s' AND n <= %d)", table, table, early.N))
 	}
