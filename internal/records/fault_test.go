@@ -17,6 +17,7 @@ import (
 
 // TestFull limits the database to its present size and writes on.
 func TestFull(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	e := newExample(1)
@@ -43,6 +44,7 @@ func TestFull(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	h, err := s.Check(t.Context())
 	must(t, err)
@@ -66,6 +68,7 @@ func TestCheck(t *testing.T) {
 
 // TestBusy: another program holds the write lock for longer than one waits.
 func TestBusy(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	other := openAt(t, s.Path())
 	exec(t, s.w, "PRAGMA busy_timeout = 20")
@@ -81,6 +84,7 @@ func TestBusy(t *testing.T) {
 
 // TestTwoPrograms: two stores on one file, several slots each, one chain.
 func TestTwoPrograms(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "records.db")
 	const slots, events = 3, 5
 	var group sync.WaitGroup
@@ -113,6 +117,7 @@ func TestTwoPrograms(t *testing.T) {
 
 // TestTwoSlotsScanOneSerial: exactly one gets it.
 func TestTwoSlotsScanOneSerial(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "records.db")
 	errs := make([]error, 4)
 	var group sync.WaitGroup
@@ -139,6 +144,7 @@ func TestTwoSlotsScanOneSerial(t *testing.T) {
 }
 
 func TestCancelled(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -164,6 +170,7 @@ var everyCut = flag.Bool("every-cut", false, "cut the power in every page of the
 // bytes of the write-ahead log, for N round and inside its pages: what is found
 // is whole transactions, in one chain.
 func TestPowerCutAnywhereInTheLog(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	must(t, s.Scrub(t.Context()))
 	newExample(1).secure(t, s)
@@ -221,6 +228,7 @@ func child(t *testing.T, program, test, path string) *osexec.Cmd {
 // TestKill kills a program in the middle of its writes, as often as it takes;
 // what was acknowledged is there.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	if path := os.Getenv("RECORDS_TEST_PATH"); path != "" {
 		writeUntilKilled(t, path)
 	}
@@ -263,6 +271,7 @@ func writeUntilKilled(t *testing.T, path string) {
 }
 
 func TestBackupAndRestore(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	history(t, s)
@@ -299,6 +308,7 @@ func TestBackupAndRestore(t *testing.T) {
 }
 
 func TestBackupRefusesWhatIsNotSound(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	history(t, s)
 	exec(t, forge(t, s.Path()), "UPDATE events SET code = 'E000' WHERE id = 1")

@@ -10,6 +10,7 @@ import (
 )
 
 func TestLookup(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	history(t, s)
 	e := newExample(1)
@@ -64,6 +65,7 @@ func TestLookup(t *testing.T) {
 }
 
 func TestLookupKeyStates(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	open, escrowed, discarded := newExample(1), newExample(2), newExample(3)
@@ -88,6 +90,7 @@ func TestLookupKeyStates(t *testing.T) {
 
 // TestCarriersSeeTheNewestRegion: firmware that was written over is not carried.
 func TestCarriersSeeTheNewestRegion(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	e, same := newExample(1), newExample(2)
@@ -139,6 +142,7 @@ func TestCarriersSeeTheNewestRegion(t *testing.T) {
 }
 
 func TestLookupTooMany(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	fill(t, s, 0, 4)
 	for limit, want := range map[int]error{3: ErrTooMany, 4: nil, 5: nil} {
@@ -154,6 +158,7 @@ func TestLookupTooMany(t *testing.T) {
 
 // TestLookupsUseIndexes: none reads a whole table that grows with the units.
 func TestLookupsUseIndexes(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	history(t, s)
 	seen := 0
@@ -202,6 +207,7 @@ func (s spy) QueryRowContext(ctx context.Context, query string, args ...any) *sq
 }
 
 func TestParseMAC(t *testing.T) {
+	t.Parallel()
 	for _, good := range []string{"24:0a:c4:a1:b2:c3", "24-0A-C4-A1-B2-C3", "240A.C4A1.B2C3", "240ac4a1b2c3"} {
 		if got, err := ParseMAC(good); err != nil || got != "24:0a:c4:a1:b2:c3" {
 			t.Errorf("ParseMAC(%q) = %q, %v", good, got, err)
@@ -242,6 +248,7 @@ func FuzzWords(f *testing.F) {
 }
 
 func TestWordsPrint(t *testing.T) {
+	t.Parallel()
 	want := "00000001 00000000 00000000 00000000 00000000 00000000 00000000 deadbeef"
 	if got := fmt.Sprint(Words{1, 7: 0xdeadbeef}); got != want {
 		t.Errorf("words print as %s, want %s", got, want)

@@ -38,6 +38,7 @@ func exec(t testing.TB, db *sql.DB, statement string, args ...any) {
 }
 
 func TestOpenCreatesForTheOwnerAlone(t *testing.T) {
+	t.Parallel()
 	// Characters that mean something in a URI must not in a path.
 	path := filepath.Join(t.TempDir(), "line 1 100% #2 ü.db")
 	if runtime.GOOS != "windows" {
@@ -59,6 +60,7 @@ func TestOpenCreatesForTheOwnerAlone(t *testing.T) {
 }
 
 func TestPragmasHold(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	for name, pool := range map[string]struct {
 		db      *sql.DB
@@ -78,6 +80,7 @@ func TestPragmasHold(t *testing.T) {
 }
 
 func TestPragmaThatDoesNotTakeIsAnError(t *testing.T) {
+	t.Parallel()
 	path := openTemp(t).Path()
 	for _, p := range []pragma{
 		{"synchronous", "FULL", int64(1)},
@@ -92,6 +95,7 @@ func TestPragmaThatDoesNotTakeIsAnError(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
 	good := filepath.Join(t.TempDir(), "good.db")
 	s := openAt(t, good)
 	newExample(1).complete(t, s)
@@ -160,6 +164,7 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestOpenReadOnly(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "records.db")
 	if _, err := OpenReadOnly(t.Context(), path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing file: %v, want fs.ErrNotExist", err)
@@ -198,6 +203,7 @@ func TestOpenReadOnly(t *testing.T) {
 }
 
 func TestMigrationsAreNumbered(t *testing.T) {
+	t.Parallel()
 	steps, err := migrations()
 	if err != nil || len(steps) == 0 {
 		t.Fatalf("%d migrations, %v", len(steps), err)
@@ -206,6 +212,7 @@ func TestMigrationsAreNumbered(t *testing.T) {
 
 // TestOpenTogether: several programs open a new file at once, one makes it.
 func TestOpenTogether(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "records.db")
 	var group sync.WaitGroup
 	errs := make([]error, 6)
@@ -252,6 +259,7 @@ func history(t *testing.T, s *Store) {
 // it tells with what it told then. -update saves this version's, once: a saved
 // database is never made again.
 func TestEveryVersionOpens(t *testing.T) {
+	t.Parallel()
 	steps, err := migrations()
 	must(t, err)
 	for version := 1; version <= len(steps); version++ {

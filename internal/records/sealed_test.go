@@ -11,6 +11,7 @@ import (
 )
 
 func TestSealKeysRefuses(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	has := newExample(1)
@@ -55,6 +56,7 @@ func TestSealKeysRefuses(t *testing.T) {
 }
 
 func TestSealedKeysComeBack(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	e := newExample(1)
@@ -77,6 +79,7 @@ func TestSealedKeysComeBack(t *testing.T) {
 }
 
 func TestIntendBurnRefuses(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	e, other, bare := newExample(1), newExample(2), newExample(3)
@@ -124,6 +127,7 @@ func TestIntendBurnRefuses(t *testing.T) {
 
 // TestKeyWordsAreRefusedByTheDatabaseToo: the code's check is not the only one.
 func TestKeyWordsAreRefusedByTheDatabaseToo(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	u := newExample(1).seal(t, s)
 	db := raw(t, s.Path())
@@ -136,6 +140,7 @@ func TestKeyWordsAreRefusedByTheDatabaseToo(t *testing.T) {
 }
 
 func TestBurns(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	e := newExample(1)
 	u := e.secure(t, s)
@@ -155,6 +160,7 @@ func TestBurns(t *testing.T) {
 }
 
 func TestCompleteRefuses(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	e := newExample(1)
@@ -221,6 +227,7 @@ func longCopies(e example) example {
 }
 
 func TestCompleteLeavesNothingOfTheWorkingCopy(t *testing.T) {
+	t.Parallel()
 	for name, e := range map[string]example{"short": newExample(1), "long": longCopies(newExample(1))} {
 		t.Run(name, func(t *testing.T) {
 			s := openTemp(t)
@@ -244,6 +251,7 @@ func TestCompleteLeavesNothingOfTheWorkingCopy(t *testing.T) {
 
 // TestScrubWaitsForReaders: a look-up under way holds old pages in the log.
 func TestScrubWaitsForReaders(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	if _, err := s.w.ExecContext(ctx, "PRAGMA busy_timeout = 10"); err != nil {

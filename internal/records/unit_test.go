@@ -9,6 +9,7 @@ import (
 )
 
 func TestReserveAgainResumes(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	e := newExample(1)
 	first := e.reserve(t, s)
@@ -32,6 +33,7 @@ func TestReserveAgainResumes(t *testing.T) {
 }
 
 func TestReserveRefuses(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	open, done, parked := newExample(1), newExample(2), newExample(3)
@@ -84,6 +86,7 @@ func TestReserveRefuses(t *testing.T) {
 }
 
 func TestReserveErrorsTellWho(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	has, wants := newExample(1), newExample(2)
 	has.reserve(t, s)
@@ -105,6 +108,7 @@ func TestReserveErrorsTellWho(t *testing.T) {
 }
 
 func TestParkAndRelease(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	e := newExample(1)
@@ -149,6 +153,7 @@ func TestParkAndRelease(t *testing.T) {
 }
 
 func TestParkStranger(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	e := newExample(1)
@@ -164,6 +169,7 @@ func TestParkStranger(t *testing.T) {
 }
 
 func TestRuns(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	for n, verdict := range []Verdict{Fail, Error, ""} {
@@ -213,6 +219,7 @@ func TestRuns(t *testing.T) {
 }
 
 func TestEvents(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
 	e := newExample(1)

@@ -32,6 +32,7 @@ func forge(t *testing.T, path string) *sql.DB {
 }
 
 func TestVerifyFindsTampering(t *testing.T) {
+	t.Parallel()
 	const last = "(SELECT max(n) FROM ledger)"
 	tests := []struct {
 		name  string
@@ -103,6 +104,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 // TestVerifyAgainstAKnownHead: whoever rewrites the end of the history, hashes
 // and all, is found by a head noted elsewhere, and by nothing else.
 func TestVerifyAgainstAKnownHead(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "records.db")
 	s := openAt(t, path)
 	newExample(1).complete(t, s)
@@ -146,6 +148,7 @@ func TestVerifyAgainstAKnownHead(t *testing.T) {
 
 // TestAppendOnly: SQL with the triggers in place.
 func TestAppendOnly(t *testing.T) {
+	t.Parallel()
 	s := openTemp(t)
 	history(t, s)
 	db := raw(t, s.Path())
@@ -180,6 +183,7 @@ func TestAppendOnly(t *testing.T) {
 }
 
 func TestCanonicalIsUnambiguous(t *testing.T) {
+	t.Parallel()
 	columns := []string{"id", "a", "b"}
 	rows := map[Hash]string{}
 	for _, values := range [][]any{
