@@ -10,10 +10,10 @@ import (
 )
 
 // syncRequest is the SYNC of every tool.
-var syncRequest = slipFrame(append([]byte{0, opSync, 36, 0, 0, 0, 0, 0, 7, 7, 0x12, 0x20}, bytes.Repeat([]byte{0x55}, 32)...))
+var syncRequest = slipFrame(packet(opSync, 0, append([]byte{7, 7, 0x12, 0x20}, bytes.Repeat([]byte{0x55}, 32)...)))
 
 // readMagic asks for the chip magic.
-var readMagic = slipFrame([]byte{0, opReadReg, 4, 0, 0, 0, 0, 0, 0x00, 0x10, 0x00, 0x40})
+var readMagic = slipFrame(packet(opReadReg, 0, nil, chipMagicAddr))
 
 // answered says whether the chip answers a register read as a loader does.
 func answered(t *testing.T, c *Chip) bool {
@@ -187,8 +187,7 @@ func TestBaud(t *testing.T) {
 	if !answered(t, c) {
 		t.Error("the loader does not measure a slower host")
 	}
-	change := slipFrame([]byte{0, opChangeBaud, 8, 0, 0, 0, 0, 0, 0x00, 0x08, 0x07, 0x00, 0, 0, 0, 0}) // 460800
-	writeAll(t, c, change)
+	writeAll(t, c, slipFrame(packet(opChangeBaud, 0, nil, 460800, 0)))
 	if got := frames(drain(t, c)); len(got) != 1 || got[0][1] != opChangeBaud {
 		t.Errorf("change baud = %x", got)
 	}

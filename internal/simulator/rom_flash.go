@@ -46,7 +46,7 @@ func (l *loader) flashData(r request) byte {
 	d := &l.flash
 	data, errNo := l.checkData(r, d.open, d.next)
 	if errNo == romOK {
-		data = data[:min(len(data), int(d.room))]
+		data = data[:min(uint32(len(data)), d.room)]
 		errNo = l.programBack(d.at, data)
 	} else if errNo == romBadMessage {
 		return errNo

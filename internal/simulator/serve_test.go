@@ -46,12 +46,9 @@ func TestServe(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- Serve(ctx, l, c) }()
 
-	write := slipFrame([]byte{
-		0, opWriteReg, 16, 0, 0, 0, 0, 0,
-		0x00, 0x00, 0xFB, 0x3F, 0x78, 0x56, 0x34, 0x12, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, // 0x3FFB0000 = 0x12345678
-	})
+	write := slipFrame(packet(opWriteReg, 0, nil, 0x3FFB0000, 0x12345678, 0xFFFFFFFF, 0))
 	ask(t, l.Addr().String(), write, 12)
-	read := slipFrame([]byte{0, opReadReg, 4, 0, 0, 0, 0, 0, 0x00, 0x00, 0xFB, 0x3F})
+	read := slipFrame(packet(opReadReg, 0, nil, 0x3FFB0000))
 	if p := ask(t, l.Addr().String(), read, 12); le32(p[4:]) != 0x12345678 {
 		t.Errorf("second client reads %#x", le32(p[4:]))
 	}
