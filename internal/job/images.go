@@ -42,7 +42,7 @@ func (b *builder) parse(path, role string) ([]byte, *image.Image) {
 	encrypted, why := image.LooksEncrypted(data)
 	switch {
 	case encrypted && errors.Is(err, image.ErrNotImage):
-		b.fail(fault.AlreadyCrypt, path, "the %s is already encrypted (%s); give the plain file, the station encrypts it for each unit", role, why)
+		b.fail(fault.AlreadyCrypt, path, "the %s is already encrypted (%s)", role, why)
 	case errors.Is(err, image.ErrChip):
 		b.fail(fault.WrongTarget, path, "the %s is not for this chip: %v", role, err)
 	case encrypted:
@@ -89,6 +89,7 @@ func (b *builder) bootloader() {
 	}
 	b.verifyingBootloader(path, data)
 	b.job.Bootloader = data
+	b.bootFlash = im.FlashSize.Bytes()
 	b.job.FlashNeeds = max(b.job.FlashNeeds, im.FlashSize.Bytes())
 	b.region(Region{
 		Name: "bootloader", Offset: BootloaderOffset, Data: pad(data), Encrypt: p.FlashEncryption.Enabled,
@@ -112,7 +113,8 @@ func (b *builder) verifyingBootloader(path string, data []byte) {
 	case sb.AllowUnverifiedApp:
 		b.warnf("The bootloader holds no app-verification key: it will run any app. Secure boot protects only the bootloader (allow_unverified_app = true).")
 	default:
-		b.fail(fault.NoVerifyKey, path, "the bootloader does not hold the app-verification key: it would run any app; build it with Secure Boot V1 and this key, or say allow_unverified_app = true")
+		b.fail(fault.NoVerifyKey, path, "the bootloader does not hold the app-verification key: it would run any app").Do =
+			"Build it with Secure Boot V1 and this key, or say allow_unverified_app = true in [secure_boot]."
 	}
 }
 
@@ -158,7 +160,8 @@ func (b *builder) signature(path string, data []byte, im *image.Image) {
 		b.warnf("%s: %d bytes follow the app's signature; the unit ignores them.", path, len(im.Trailing)-secureboot.BlockLenV1)
 	case err == nil:
 	case errors.As(err, &unsigned):
-		b.fail(fault.AppUnsigned, path, "the app is not signed: %v; sign it with: provision secure sign-data --keyfile KEY --output SIGNED APP", unsigned)
+		b.fail(fault.AppUnsigned, path, "the app is not signed: %v", unsigned).Do =
+			"Have it signed on the build machine: provision secure sign-data --keyfile KEY --output SIGNED APP"
 	default:
 		b.fail(fault.AppWrongKey, path, "the app was signed with another key than the profile's (%.16s), or changed after signing", b.pub.Fingerprint())
 	}

@@ -2,9 +2,12 @@ package job
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -64,6 +67,7 @@ type Problem struct {
 	Code fault.Code
 	File string // the file it is about; empty for the profile as a whole
 	Text string
+	Do   string // what to do, where more can be said than the code's page does
 }
 
 func (p *Problem) Error() string {
@@ -71,6 +75,12 @@ func (p *Problem) Error() string {
 		return p.Text
 	}
 	return p.File + ": " + p.Text
+}
+
+// Action is what to do about it.
+func (p *Problem) Action() string {
+	page, _ := fault.Lookup(p.Code)
+	return cmp.Or(p.Do, page.Do)
 }
 
 // Problems is every Problem of a profile, in the order they were found.
@@ -140,10 +150,16 @@ type builder struct {
 	job      *Job
 	problems Problems
 	pub      *secureboot.PublicKeyV1
+
+	bootFlash uint32 // bytes of flash the bootloader believes in; 0: there is no bootloader
 }
 
-func (b *builder) fail(code fault.Code, file, format string, args ...any) {
-	b.problems = append(b.problems, &Problem{Code: code, File: file, Text: fmt.Sprintf(format, args...)})
+// fail notes what is wrong, in one line.
+func (b *builder) fail(code fault.Code, file, format string, args ...any) *Problem {
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ")
+	p := &Problem{Code: code, File: file, Text: text}
+	b.problems = append(b.problems, p)
+	return p
 }
 
 func (b *builder) warnf(format string, args ...any) {
@@ -166,7 +182,11 @@ func (b *builder) read(path, role string) ([]byte, bool) {
 	data, err := os.ReadFile(path)
 	switch {
 	case err != nil:
-		b.fail(fault.FileMissing, "", "the %s cannot be read: %v", role, err)
+		var cause *fs.PathError
+		if errors.As(err, &cause) {
+			err = cause.Err // the path is said already
+		}
+		b.fail(fault.FileMissing, path, "the %s cannot be read: %v", role, err)
 	case len(data) == 0:
 		b.fail(fault.BadImage, path, "the %s is an empty file", role)
 	default:

@@ -47,10 +47,10 @@ func (b *builder) table() bool {
 
 func (b *builder) badTable(path string, data []byte, err error) {
 	if hidden, why := image.LooksEncrypted(data); hidden {
-		b.fail(fault.AlreadyCrypt, path, "the partition table is already encrypted (%s); give the plain file", why)
+		b.fail(fault.AlreadyCrypt, path, "the partition table is already encrypted (%s)", why)
 		return
 	}
-	b.fail(fault.BadTable, path, "not a partition table that a bootloader accepts: %v", err)
+	b.fail(fault.BadTable, path, "%v", err)
 }
 
 // flashLayout is what the table has to fit.
@@ -76,6 +76,13 @@ func (b *builder) checkTable(path string) bool {
 	}
 	for _, part := range b.job.Table.Partitions {
 		b.job.FlashNeeds = max(b.job.FlashNeeds, uint32(min(part.End(), maxFlash)))
+		if ok && b.bootFlash > 0 && part.End() > uint64(b.bootFlash) {
+			// Not what the chip has: the size in the bootloader's own header
+			// (ESP-IDF esp_partition_table_verify).
+			b.fail(fault.BadTable, path, "partition %s ends at %#x, but the bootloader was built for %d MiB of flash and would refuse the table",
+				part.Label, part.End(), b.bootFlash>>20).Do = "Build the bootloader for the flash that the units have, or make the partitions smaller."
+			ok = false
+		}
 	}
 	return ok
 }
