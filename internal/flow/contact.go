@@ -10,6 +10,7 @@ import (
 	"provision/internal/esptool"
 	"provision/internal/fault"
 	"provision/internal/records"
+	"provision/internal/station"
 )
 
 // minFlash is attached before the size of the flash is known: asking for its id
@@ -47,6 +48,9 @@ func (r *runner) connect(ctx context.Context) error {
 		Bauds: r.cfg.Job.Profile.Link.Baud,
 		Warn:  func(text string) { warnings = append(warnings, text) },
 	})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", r.cfg.PortName, err)
+	}
 	for _, text := range warnings {
 		err = errors.Join(err, r.warn(ctx, "connect", text))
 	}
@@ -100,16 +104,24 @@ func (r *runner) suitable() error {
 	rev := r.chip.Revision.Full()
 	switch {
 	case !r.chip.Revision.Known:
-		return fmt.Errorf("the revision bits have no meaning: %w", errRevision)
+		return fmt.Errorf("%w: its bits have no meaning", errRevision)
 	case rev < int(u.MinRevision) || rev > int(u.MaxRevision):
-		return fmt.Errorf("chip is %v, the profile accepts %v to %v: %w", r.chip.Revision, u.MinRevision, u.MaxRevision, errRevision)
+		return fmt.Errorf("%w: the chip is %v, the profile accepts %s", errRevision, r.chip.Revision, accepted(u))
 	case !r.cfg.Job.RunsOn(rev):
-		return fmt.Errorf("chip is %v, and the firmware does not run on it: %w", r.chip.Revision, errRevision)
+		return fmt.Errorf("%w: the chip is %v, and the firmware does not run on that", errRevision, r.chip.Revision)
 	}
 	if need := max(r.cfg.Job.FlashNeeds, u.FlashSize); r.flash.Size() < need {
-		return fmt.Errorf("flash has %s, the job needs %s: %w", size(r.flash.Size()), size(need), errFlash)
+		return fmt.Errorf("%w: it has %s, the job needs %s", errFlash, size(r.flash.Size()), size(need))
 	}
 	return r.flash.Protection()
+}
+
+// accepted is the range of revisions of the profile in words.
+func accepted(u station.Unit) string {
+	if u.MaxRevision == station.NoMaximum {
+		return u.MinRevision.String() + " or later"
+	}
+	return fmt.Sprintf("%v to %v", u.MinRevision, u.MaxRevision)
 }
 
 func (r *runner) revision() efuse.Revision {
@@ -191,7 +203,7 @@ func (r *runner) recall(ctx context.Context) error {
 	}
 	if p, err := r.cfg.Records.ParkingOf(ctx, r.mac); err == nil {
 		return fault.New(fault.Code(p.Code), "classify",
-			fmt.Errorf("parked since %s: %s (provision release %s when a person has decided)", p.At.Format(time.DateTime), p.Reason, r.mac))
+			fmt.Errorf("parked since %s UTC: %s (provision release %s when a person has decided)", p.At.UTC().Format(time.DateTime), p.Reason, r.mac))
 	} else if !errors.Is(err, records.ErrNotParked) {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"provision/internal/efuse"
 	"provision/internal/fault"
@@ -144,8 +145,8 @@ func (r *runner) conclude(ctx context.Context, res Result) error {
 		return nil
 	}
 	reason := ""
-	if res.Err != nil {
-		reason = res.Err.Error()
+	if res.Err != nil { // without the code, which is kept beside it
+		reason = strings.TrimLeft(strings.TrimPrefix(res.Err.Error(), string(res.Code)), ": ")
 	}
 	var parked error
 	if res.Verdict == string(fault.Park) && res.Code != fault.MACKnown && r.mac != "" {
