@@ -58,8 +58,20 @@ func (f dbFlags) open(ctx context.Context) (*records.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := notFolder(path); err != nil {
+		return nil, err
+	}
 	store, err := records.OpenReadOnly(ctx, path)
 	return store, databaseFault(path, err)
+}
+
+// notFolder refuses a folder named as the database, which SQLite would report as a
+// file it may not write.
+func notFolder(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return usagef("%s is a folder; the records are one file: name it with --db, or as [records] database in the profile", path)
+	}
+	return nil
 }
 
 func databaseFault(path string, err error) error {

@@ -89,7 +89,7 @@ func (a *app) efuseDump() *cobra.Command {
 				return err
 			}
 			if a.json {
-				return a.emit(map[string]any{"kind": "efuse.dump", "blocks": words})
+				return a.emit(map[string]any{"kind": "efuse.dump", "blocks": dumpBlocks(words)})
 			}
 			fmt.Fprintln(a.out, words)
 			return nil
@@ -97,4 +97,36 @@ func (a *app) efuseDump() *cobra.Command {
 	}
 	f.add(cmd)
 	return cmd
+}
+
+// dumpBlock is one block for scripts. Words are those the chip shows; a key that
+// is not hidden yet is not told either.
+type dumpBlock struct {
+	Block int      `json:"block"`
+	State string   `json:"state"` // readable, hidden or secret
+	Words []string `json:"words,omitempty"`
+}
+
+func dumpBlocks(w efuse.Words) []dumpBlock {
+	shown := w.Public()
+	var out []dumpBlock
+	for block := range w {
+		b := dumpBlock{Block: block, State: "readable"}
+		switch {
+		case w.Hidden(block):
+			b.State = "hidden"
+		case shown[block] != w[block]:
+			b.State = "secret"
+		default:
+			n := len(w[block])
+			if block == 0 {
+				n-- // BLOCK0 has seven words
+			}
+			for _, word := range w[block][:n] {
+				b.Words = append(b.Words, fmt.Sprintf("%08x", word))
+			}
+		}
+		out = append(out, b)
+	}
+	return out
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,14 +12,23 @@ import (
 
 // readInput reads a file a person named.
 func readInput(path string) ([]byte, error) {
-	if path == "" {
-		return nil, usagef("a file is missing; see --help")
-	}
 	data, err := os.ReadFile(path)
+	var cause *fs.PathError
+	if errors.As(err, &cause) {
+		err = cause.Err // the path is said already
+	}
 	if err != nil {
-		return nil, fault.New(fault.FileMissing, "", err)
+		return nil, fault.New(fault.FileMissing, "", fmt.Errorf("%s cannot be read: %w", path, err))
 	}
 	return data, nil
+}
+
+// readFlag reads the file that a flag must name.
+func readFlag(flag, path string) ([]byte, error) {
+	if path == "" {
+		return nil, usagef("which file? name it with %s", flag)
+	}
+	return readInput(path)
 }
 
 // writeNew writes a file that must not be there yet: a key is never overwritten.

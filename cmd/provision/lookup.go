@@ -151,7 +151,8 @@ func (a *app) history() *cobra.Command {
 					}
 					continue
 				}
-				rows = append(rows, []string{r.StartedAt.Local().Format(minutes), cmp.Or(string(r.Verdict), "(cut)"), r.Code, r.MAC, r.Station, r.Port, r.Reason})
+				reason, _, _ := strings.Cut(r.Reason, "\n") // the rest is in --json
+				rows = append(rows, []string{r.StartedAt.Local().Format(minutes), cmp.Or(string(r.Verdict), "(cut)"), r.Code, r.MAC, r.Station, r.Port, reason})
 			}
 			table(a.out, "", rows)
 			return nil

@@ -45,10 +45,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var done exitError
 	switch {
 	case err == nil, errors.As(err, &done): // a done command has said everything itself
-	case isFault(err):
-		printFault(stderr, err)
 	default:
-		fmt.Fprintf(stderr, "provision: %v\n", err)
+		report(stderr, err)
 	}
 	return exitCode(err)
 }
@@ -89,14 +87,6 @@ func isFault(err error) bool {
 	return errors.As(err, &f)
 }
 
-// printFault writes what happened, the cause, and what to do.
-func printFault(w io.Writer, err error) {
-	fmt.Fprintf(w, "provision: %v\n", err)
-	if page, ok := fault.Lookup(fault.CodeOf(err)); ok {
-		fmt.Fprintf(w, "  %s\n", page.Do)
-	}
-}
-
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "provision",
@@ -116,7 +106,9 @@ Start here:
 	}
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "report as JSON on stdout, one object per line")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%w; see %s --help", err, cmd.CommandPath())
+	})
 	root.SetHelpCommand(a.help())
 	root.AddCommand(
 		a.demo(), a.run(), a.status(), a.lookup(), a.history(), a.records(),
@@ -132,10 +124,14 @@ Start here:
 func wrongArgsAreUsage(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
+			err := check(cmd, args)
+			switch {
+			case err == nil:
+				return nil
+			case cmd.HasSubCommands():
 				return usageError{err}
 			}
-			return nil
+			return usagef("wrong number of arguments; usage: %s", strings.TrimSuffix(cmd.UseLine(), " [flags]"))
 		}
 	}
 	for _, sub := range c.Commands() {
@@ -148,6 +144,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	cmd.SuggestionsMinimumDistance = 2 // as cobra's own errors have it
 	msg := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		msg += fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))

@@ -47,9 +47,9 @@ func openPort(name string, opts ...simulator.Option) (esptool.Port, error) {
 	chip, err := simulator.Open(simDir(sim), opts...)
 	switch {
 	case errors.Is(err, simulator.ErrNotExist):
-		return nil, fmt.Errorf("%w: %w; make it with: provision sim create %s", esptool.ErrPortMissing, err, sim)
+		return nil, fmt.Errorf("open port %s: %w; make it with: provision sim create %s", name, esptool.ErrPortMissing, sim)
 	case errors.Is(err, simulator.ErrBusy):
-		return nil, fmt.Errorf("%w: %w", esptool.ErrPortBusy, err)
+		return nil, fmt.Errorf("open port %s: %w", name, esptool.ErrPortBusy)
 	case err != nil:
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (f *portFlags) device(ctx context.Context, warn func(string)) (*esptool.Dev
 	}
 	dev, err := esptool.Connect(ctx, port, esptool.Config{Reset: reset, Bauds: bauds, Warn: warn})
 	if err != nil {
-		return nil, flow.AsFault(errors.Join(err, port.Close()), fault.NoAnswer)
+		return nil, flow.AsFault(errors.Join(fmt.Errorf("%s: %w", f.port, err), port.Close()), fault.NoAnswer)
 	}
 	return dev, nil
 }

@@ -76,8 +76,12 @@ func (a *app) release() *cobra.Command {
 			}
 			err = store.Release(cmd.Context(), records.Release{MAC: mac, Person: person, Reason: reason, At: time.Now()})
 			switch {
-			case errors.Is(err, records.ErrNotParked), errors.Is(err, records.ErrInvalid), errors.Is(err, records.ErrNotFound):
-				return usagef("%s: %w", args[0], err)
+			case errors.Is(err, records.ErrNotParked):
+				return usagef("%s is not parked; there is nothing to release", args[0])
+			case errors.Is(err, records.ErrNotFound):
+				return usagef("nothing about %q in %s", args[0], path)
+			case errors.Is(err, records.ErrInvalid):
+				return usagef("%q: %w", args[0], err)
 			case err != nil:
 				return databaseFault(path, err)
 			}

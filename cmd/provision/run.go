@@ -54,18 +54,18 @@ profile says armed = true, or with --yes.`,
 	fl.StringVar(&f.operator, "operator", os.Getenv("USER"), "who works at the station")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "look and plan, write nothing")
 	fl.BoolVar(&f.yes, "yes", false, "burn, also when the profile is not armed")
-	fl.StringArrayVar(&f.simFaults, "sim-fault", nil, "hurt a virtual chip on purpose (provision sim faults lists how)")
+	fl.StringArrayVar(&f.simFaults, "sim-fault", nil, "hurt a virtual chip on purpose (provision sim faults lists the ways)")
 	return cmd
 }
 
 // runOne prepares a run, lets the flow do it, and shows it.
 func (a *app) runOne(ctx context.Context, f runFlags) error {
-	show := a.newShow("provision run   " + f.serial + "   " + f.port)
 	cfg, closeAll, err := a.prepare(ctx, &f)
 	if err != nil {
-		return a.refused(show, err)
+		return a.refused(f, err)
 	}
 	defer closeAll()
+	show := a.newShow("provision run   " + f.serial + "   " + f.port)
 	cfg.Sink = show.sink
 	stopNote := a.noteInterrupt(ctx)
 	res := flow.Run(ctx, cfg)
@@ -77,7 +77,7 @@ func (a *app) runOne(ctx context.Context, f runFlags) error {
 // conclude reports a failure on stderr and turns the result into the exit code.
 func (a *app) conclude(res flow.Result) error {
 	if res.Err != nil {
-		printFault(a.err, res.Err)
+		report(a.err, res.Err)
 	}
 	if res.Exit != fault.ExitOK {
 		return exitError{res.Exit}
@@ -93,24 +93,22 @@ func (a *app) noteInterrupt(ctx context.Context) (stop func()) {
 	return func() { remove() }
 }
 
-// refused reports what was wrong before there was a run. The stream still ends
-// with its last line.
-func (a *app) refused(show *show, err error) error {
-	exit := exitCode(err)
+// refused reports what was wrong before there was a run. The stream has its last
+// two lines all the same.
+func (a *app) refused(f runFlags, err error) error {
 	if a.json {
-		ev := flow.Event{Seq: 1, Time: time.Now().UTC(), Kind: flow.RunFinished, Verdict: string(fault.Error), Exit: &exit, Text: err.Error()}
+		exit := exitCode(err)
+		failed := flow.Event{Seq: 1, Time: time.Now().UTC(), Kind: flow.RunFailed, Serial: f.serial, Text: oneLine(err), Do: whatToDo(err)}
+		finished := flow.Event{Seq: 2, Time: failed.Time, Kind: flow.RunFinished, Serial: f.serial, Verdict: string(fault.Error), Exit: &exit, Text: failed.Text, Do: failed.Do}
 		if isFault(err) {
-			ev.Code = fault.CodeOf(err)
-			page, _ := fault.Lookup(ev.Code)
-			ev.Do = page.Do
+			failed.Code = fault.CodeOf(err)
+			finished.Code = failed.Code
+			page, _ := fault.Lookup(finished.Code)
+			finished.Text = page.Says
 		}
-		show.sink(ev)
-	}
-	show.stop()
-	var problems job.Problems
-	if errors.As(err, &problems) {
-		a.printProblems(problems)
-		return exitError{exit}
+		if err := errors.Join(a.emit(failed), a.emit(finished)); err != nil {
+			return err
+		}
 	}
 	return err
 }
@@ -200,13 +198,16 @@ func (a *app) openRecords(ctx context.Context, p *station.Profile, cfg *flow.Con
 // openRecordsQuietly opens the database and the station's identity. A dry run reads
 // what is there and makes nothing.
 func (a *app) openRecordsQuietly(ctx context.Context, p *station.Profile, cfg *flow.Config) (func(), error) {
+	if err := notFolder(p.Records.Database); err != nil {
+		return nil, err
+	}
 	open := records.Open
 	if cfg.DryRun {
 		open = records.OpenReadOnly
 	}
 	if !cfg.DryRun {
 		if err := os.MkdirAll(filepath.Dir(p.Records.Database), 0o755); err != nil {
-			return nil, flow.AsFault(err, fault.Database)
+			return nil, flow.AsFault(fmt.Errorf("make the folder of the records: %w", err), fault.Database)
 		}
 	}
 	store, err := open(ctx, p.Records.Database)
@@ -273,7 +274,7 @@ func faultOptions(port string, specs []string) ([]simulator.Option, error) {
 	}
 	faults, err := simulator.ParseFaults(specs...)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, usagef("--sim-fault %s: not a fault that virtual chips know; provision sim faults lists them", strings.Join(specs, " "))
 	}
 	return []simulator.Option{simulator.WithFaults(faults)}, nil
 }

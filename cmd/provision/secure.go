@@ -126,7 +126,7 @@ func (a *app) verifySignature() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			pem, err := readInput(keyfile)
+			pem, err := readFlag("--keyfile", keyfile)
 			if err != nil {
 				return err
 			}
@@ -206,7 +206,7 @@ func (a *app) digestBootloader() *cobra.Command {
 		Use: "digest-bootloader --keyfile KEY --output FILE BOOTLOADER", Args: cobra.ExactArgs(1),
 		Short: "Make flash from 0x0 on: Secure Boot V1 digest and bootloader",
 		RunE: func(_ *cobra.Command, args []string) error {
-			key, err := readInput(keyfile)
+			key, err := readFlag("--keyfile", keyfile)
 			if err != nil {
 				return err
 			}
@@ -243,6 +243,9 @@ func (a *app) cryptFlash(use, short string, do func(*flashcrypt.Cipher, []byte, 
 	cmd := &cobra.Command{
 		Use: use + " --keyfile KEY --address OFFSET --output FILE INPUT", Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if address == "" {
+				return usagef("where in flash does it lie? say --address, like 0x10000: the address is part of the cipher")
+			}
 			offset, err := parseNumber("--address", address)
 			if err != nil {
 				return err
@@ -254,7 +257,7 @@ func (a *app) cryptFlash(use, short string, do func(*flashcrypt.Cipher, []byte, 
 			if output == "" {
 				return usagef("where to? name the file with --output")
 			}
-			key, err := readInput(keyfile)
+			key, err := readFlag("--keyfile", keyfile)
 			if err != nil {
 				return err
 			}
@@ -293,7 +296,7 @@ func parseNumber(flag, s string) (uint64, error) {
 
 // readSigningKey reads a private signing key.
 func readSigningKey(path string) (*secureboot.SigningKey, error) {
-	data, err := readInput(path)
+	data, err := readFlag("--keyfile", path)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"provision/internal/flow"
-	"provision/internal/job"
 	"provision/internal/tui"
 )
 
@@ -107,12 +106,5 @@ func printPlan(w io.Writer, p flow.Plan) {
 				fmt.Fprintf(w, "           BLOCK%d word %d |= 0x%s\n", b.Block, i, word)
 			}
 		}
-	}
-}
-
-// printProblems says everything that is wrong with a profile's files.
-func (a *app) printProblems(problems job.Problems) {
-	for _, p := range problems {
-		fmt.Fprintf(a.err, "provision: %s %v\n", p.Code, p)
 	}
 }

@@ -117,5 +117,5 @@ func (a *app) checkedText(p *station.Profile, j *job.Job, problems job.Problems)
 		fmt.Fprintln(a.out, "\nNothing is wrong: this profile can be used.")
 		return
 	}
-	a.printProblems(problems)
+	report(a.err, problems)
 }
