@@ -28,6 +28,14 @@ func openTCP(address string) (Port, error) {
 	return tcpPort{conn}, nil
 }
 
+// Read asks the system to acknowledge at once before it waits. Emulators send
+// answers a byte or two at a time and their system holds back the rest until the
+// first bytes are acknowledged, which by default takes 40 ms a command.
+func (t tcpPort) Read(p []byte) (int, error) {
+	acknowledgeAtOnce(t.Conn)
+	return t.Conn.Read(p)
+}
+
 // Write sends p or fails within writeLimit.
 func (t tcpPort) Write(p []byte) (int, error) {
 	if err := t.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
