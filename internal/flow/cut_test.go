@@ -13,7 +13,7 @@ import (
 // middle of a frame, and takes the unit up again.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
-	for _, p := range []policy{release, encryptionOnly, development, closed} {
+	for _, p := range []policy{release, secureBootOnly, encryptionOnly, development, closed} {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCampaign(t, p)

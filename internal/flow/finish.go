@@ -22,6 +22,7 @@ func (r *runner) steps() []Step {
 	if r.goal.SecureBootV1 {
 		steps = append(steps, r.keySteps(2)...)
 	}
+	steps = append(steps, r.heldSteps()...)
 	if r.goal.FlashEncryption {
 		steps = append(steps, r.stageStep("burn FLASH_CRYPT_CONFIG", efuse.StageCryptConfig, 0))
 	}

@@ -76,11 +76,26 @@ func (r *runner) buildRegions() error {
 	return nil
 }
 
-// flashSteps write every region and prove it.
+// flashSteps write every region and prove it, but for the header of a region that
+// is held back.
 func (r *runner) flashSteps() []Step {
 	steps := make([]Step, len(r.regions))
 	for i := range r.regions {
-		steps[i] = r.writeStep(&r.regions[i])
+		if g := &r.regions[i]; r.heldBack(g) {
+			steps[i] = r.holdStep(g)
+		} else {
+			steps[i] = r.writeStep(g)
+		}
+	}
+	return steps
+}
+
+// heldSteps finish what flashSteps held back.
+func (r *runner) heldSteps() (steps []Step) {
+	for i := range r.regions {
+		if g := &r.regions[i]; r.heldBack(g) {
+			steps = append(steps, r.writeStep(g))
+		}
 	}
 	return steps
 }
@@ -100,15 +115,7 @@ func (r *runner) writeStep(g *region) Step {
 			}
 			return Done, r.verified(ctx, name, g)
 		},
-		Do: func(ctx context.Context) error {
-			var lost error
-			err := r.dev.WriteFlash(ctx, g.Offset, g.flash, func(done, total int) {
-				if now := r.cfg.Now(); r.progress.due(now) {
-					lost = errors.Join(lost, r.emit(ctx, Event{Kind: StepProgress, Step: name, Work: r.progress.at(done, total, now)}))
-				}
-			})
-			return errors.Join(err, lost)
-		},
+		Do: func(ctx context.Context) error { return r.write(ctx, name, g) },
 		Verify: func(ctx context.Context) error {
 			if err := r.proves(ctx, g); err != nil {
 				return err
@@ -116,6 +123,17 @@ func (r *runner) writeStep(g *region) Step {
 			return r.verified(ctx, name, g)
 		},
 	}
+}
+
+// write puts a region into flash and tells how far it is.
+func (r *runner) write(ctx context.Context, step string, g *region) error {
+	var lost error
+	err := r.dev.WriteFlash(ctx, g.Offset, g.flash, func(done, total int) {
+		if now := r.cfg.Now(); r.progress.due(now) {
+			lost = errors.Join(lost, r.emit(ctx, Event{Kind: StepProgress, Step: step, Work: r.progress.at(done, total, now)}))
+		}
+	})
+	return errors.Join(err, lost)
 }
 
 // mayHaveRun reports whether the chip could have started the firmware: encryption
