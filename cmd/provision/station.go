@@ -41,14 +41,16 @@ Exit 0: it can be used. 1: a file is not fit for it. 2: the profile itself is wr
 				problems = append(problems, &job.Problem{Code: fault.BadProfile, Text: "keys.recipients: " + err.Error()})
 			}
 			if a.json {
-				err = a.checkedJSON(p, j, problems)
+				if err := a.checkedJSON(p, j, problems); err != nil {
+					return err
+				}
 			} else {
 				a.checkedText(p, j, problems)
 			}
-			if err == nil && len(problems) > 0 {
-				err = exitError{fault.ExitFail}
+			if len(problems) > 0 {
+				return exitError{fault.ExitFail}
 			}
-			return err
+			return nil
 		},
 	}
 }

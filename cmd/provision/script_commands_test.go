@@ -1,0 +1,264 @@
+//go:build unix
+
+package main
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"filippo.io/age"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// usage ends a script that uses one of our commands wrongly.
+func usage(ts *testscript.TestScript, neg, ok bool, text string) {
+	if neg || !ok {
+		ts.Fatalf("usage: %s", text)
+	}
+}
+
+func number(ts *testscript.TestScript, text string) int {
+	n, err := strconv.ParseInt(text, 0, 64)
+	ts.Check(err)
+	return int(n)
+}
+
+// exits N CMD ARGS... runs a command that must end with exit code N.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) >= 2, "exits CODE COMMAND ARGS...")
+	checkExit(ts, ts.Exec(args[1], args[2:]...), number(ts, args[0]))
+}
+
+func checkExit(ts *testscript.TestScript, err error, want int) {
+	var exit *exec.ExitError
+	got := 0
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// says REGEXP... holds stderr to what a person has to be told: one sentence that
+// matches every REGEXP, and at most one action below it.
+func says(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) > 0, "says REGEXP...")
+	lines := strings.Split(strings.TrimSuffix(ts.ReadFile("stderr"), "\n"), "\n")
+	told, ok := strings.CutPrefix(lines[0], "provision: ")
+	if !ok || len(lines) > 2 || len(lines) == 2 && !strings.HasPrefix(lines[1], "  ") {
+		ts.Fatalf("stderr is not one sentence and an action")
+	}
+	for _, pattern := range args {
+		if !regexp.MustCompile(pattern).MatchString(told) {
+			ts.Fatalf("%q does not match %q", told, pattern)
+		}
+	}
+	if noise := noiseIn(told); noise != "" {
+		ts.Fatalf("%q is noise: %s", told, noise)
+	}
+}
+
+// inside matches what only programmers know how to read.
+var inside = regexp.MustCompile(`%!|\bEOF\b|errno|goroutine|context canceled|deadline exceeded|i/o timeout|nil pointer|\(E[0-9]{3}|SQLITE`)
+
+// noiseIn says what in a sentence is not for people: words of the program's inside,
+// or the same thing twice.
+func noiseIn(sentence string) string {
+	if found := inside.FindString(sentence); found != "" {
+		return "it says " + strconv.Quote(found)
+	}
+	seen := map[string]bool{}
+	for part := range strings.SplitSeq(sentence, ": ") {
+		if len(part) > 3 && seen[part] {
+			return "it says " + strconv.Quote(part) + " twice"
+		}
+		seen[part] = true
+	}
+	return ""
+}
+
+// objects are the lines of stdout, each a JSON object with a kind.
+func objects(ts *testscript.TestScript) []map[string]any {
+	var out []map[string]any
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		var o map[string]any
+		if err := json.Unmarshal([]byte(line), &o); err != nil {
+			ts.Fatalf("not a JSON object: %q: %v", line, err)
+		}
+		if kind, _ := o["kind"].(string); kind == "" {
+			ts.Fatalf("no kind: %q", line)
+		}
+		out = append(out, o)
+	}
+	if len(out) == 0 {
+		ts.Fatalf("nothing on stdout")
+	}
+	return out
+}
+
+// jsonlines checks that stdout is JSON objects and nothing else.
+func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 0, "jsonlines")
+	objects(ts)
+}
+
+// jsonlast FIELD VALUE... checks fields of the last JSON object on stdout; a dot
+// goes one level down, and an empty VALUE means that the field is not there.
+func jsonLast(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) > 0 && len(args)%2 == 0, "jsonlast FIELD VALUE...")
+	all := objects(ts)
+	for pair := range slices.Chunk(args, 2) {
+		got := ""
+		if value := field(all[len(all)-1], pair[0]); value != nil {
+			got = fmt.Sprint(value)
+		}
+		if got != pair[1] {
+			ts.Fatalf("%s is %q, want %q", pair[0], got, pair[1])
+		}
+	}
+}
+
+func field(value any, path string) any {
+	for name := range strings.SplitSeq(path, ".") {
+		object, _ := value.(map[string]any)
+		value = object[name]
+	}
+	return value
+}
+
+// capture VAR REGEXP puts the first group of a match in stdout into VAR.
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "capture VAR REGEXP")
+	m := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(m) < 2 {
+		ts.Fatalf("stdout has nothing like %q", args[1])
+	}
+	ts.Setenv(args[0], m[1])
+}
+
+// snapshots is the key of a script's snapshots: their files' digests by path.
+type snapshots struct{}
+
+// save NAME PATH... notes everything in files and folders.
+func save(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) >= 2, "save NAME PATH...")
+	ts.Value(snapshots{}).(map[string]map[string]string)[args[0]] = digests(ts, args[1:])
+}
+
+// same NAME PATH... checks that nothing in them is other than save saw it.
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) >= 2, "same NAME PATH...")
+	before, ok := ts.Value(snapshots{}).(map[string]map[string]string)[args[0]]
+	if !ok {
+		ts.Fatalf("nothing was saved as %s", args[0])
+	}
+	after := digests(ts, args[1:])
+	for path := range before {
+		if after[path] != before[path] {
+			ts.Fatalf("%s was changed or removed", path)
+		}
+	}
+	for path := range after {
+		if before[path] == "" {
+			ts.Fatalf("%s was made", path)
+		}
+	}
+}
+
+// digests returns the SHA-256 of all files in paths. A path that is not there has
+// no files.
+func digests(ts *testscript.TestScript, paths []string) map[string]string {
+	out := map[string]string{}
+	for _, root := range paths {
+		err := filepath.WalkDir(ts.MkAbs(root), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			sum := sha256.Sum256(data)
+			out[path] = hex.EncodeToString(sum[:])
+			return err
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			ts.Fatalf("%v", err)
+		}
+	}
+	return out
+}
+
+// edit FILE OLD NEW replaces the one OLD in FILE.
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 3, "edit FILE OLD NEW")
+	text := ts.ReadFile(args[0])
+	if n := strings.Count(text, args[1]); n != 1 {
+		ts.Fatalf("%q stands %d times in %s", args[1], n, args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
+}
+
+// corrupt FILE OFFSET flips the bits of one byte.
+func corrupt(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "corrupt FILE OFFSET")
+	data := []byte(ts.ReadFile(args[0]))
+	data[number(ts, args[1])] ^= 0xFF
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+// truncate FILE LENGTH cuts a file.
+func truncate(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "truncate FILE LENGTH")
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), int64(number(ts, args[1]))))
+}
+
+// silentport VAR makes a TCP port that takes everything and never answers; VAR is
+// its name for --port.
+func silentPort(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "silentport VAR")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return // closed at the end of the script
+			}
+			ts.Defer(func() { _ = conn.Close() })
+		}
+	}()
+	ts.Setenv(args[0], "tcp://"+l.Addr().String())
+}
+
+// sql DATABASE STATEMENT changes records behind the program's back.
+func sqlExec(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "sql DATABASE STATEMENT")
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = db.Exec(args[1])
+	ts.Check(errors.Join(err, db.Close()))
+}
+
+// ageidentity FILE VAR makes an age identity; VAR is its recipient.
+func ageIdentity(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "ageidentity FILE VAR")
+	id, err := age.GenerateX25519Identity()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(id.String()+"\n"), 0o600))
+	ts.Setenv(args[1], id.Recipient().String())
+}
