@@ -44,7 +44,7 @@ func (b *builder) parse(path, role string) ([]byte, *image.Image) {
 	case encrypted && errors.Is(err, image.ErrNotImage):
 		b.fail(fault.AlreadyCrypt, path, "the %s is already encrypted (%s)", role, why)
 	case errors.Is(err, image.ErrChip):
-		b.fail(fault.WrongTarget, path, "the %s is not for this chip: %v", role, err)
+		b.fail(fault.WrongTarget, path, "the %s cannot be used: %v", role, err)
 	case encrypted:
 		b.fail(fault.AlreadyCrypt, path, "the %s is damaged or already encrypted: %v (%s)", role, err, why)
 	default:
@@ -86,6 +86,7 @@ func (b *builder) bootloader() {
 	if len(data) > room {
 		b.fail(fault.DoesNotFit, path, "the bootloader (%d bytes) runs into the partition table at %#x: there is room for %d bytes; build both for a later table offset",
 			len(data), p.Images.PartitionTableOffset, room)
+		return
 	}
 	b.verifyingBootloader(path, data)
 	b.job.Bootloader = data
@@ -101,8 +102,8 @@ func (b *builder) bootloader() {
 // the right key.
 func (b *builder) verifyingBootloader(path string, data []byte) {
 	sb := b.job.Profile.SecureBoot
-	if sb.Version == 0 {
-		return
+	if sb.Version == 0 || sb.PublicKey != "" && b.pub == nil {
+		return // nothing to ask, or a key that could not be read, which is told already
 	}
 	found := secureboot.FindPublicKeys(data)
 	switch {

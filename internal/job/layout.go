@@ -7,7 +7,6 @@ import (
 
 	"provision/internal/fault"
 	"provision/internal/image"
-	"provision/internal/secureboot"
 )
 
 // maxFlash is how much flash the ROM can address: 24 bits.
@@ -127,8 +126,8 @@ func (b *builder) blanks() {
 	}
 }
 
-// layout sorts the regions and finds those that lie on each other, on the digest
-// sector, or beyond the flash.
+// layout sorts the regions and finds those that lie on each other or beyond the
+// flash. Nothing of a profile can lie below the bootloader, where the digest goes.
 func (b *builder) layout() {
 	regions := b.job.Regions
 	slices.SortStableFunc(regions, func(x, y Region) int { return cmp.Compare(x.Offset, y.Offset) })
@@ -136,9 +135,6 @@ func (b *builder) layout() {
 		if i > 0 && regions[i-1].End() > r.Offset {
 			b.fail(fault.BadTable, "", "%s (%#x to %#x) and %s (%#x to %#x) overlap in flash",
 				regions[i-1].Name, regions[i-1].Offset, regions[i-1].End(), r.Name, r.Offset, r.End())
-		}
-		if b.job.Profile.SecureBoot.Version == 1 && r.Offset < secureboot.BootloaderOffset {
-			b.fail(fault.BadTable, "", "%s at %#x lies on the secure boot digest (0x0 to 0x1000)", r.Name, r.Offset)
 		}
 		if size := b.job.Profile.Unit.FlashSize; size != 0 && r.End() > size {
 			b.fail(fault.BadTable, "", "%s ends at %#x, beyond the %d MiB of flash", r.Name, r.End(), size>>20)
