@@ -48,8 +48,10 @@ func fillOne(t testing.TB, tx *txn, e example) error {
 			return err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE keys SET verified_at = ? WHERE unit_id = ?", at.Format(timeLayout), u.ID); err != nil {
-		return err
+	for _, k := range e.keys {
+		if err := tx.markVerified(ctx, u.ID, k.Purpose, at); err != nil {
+			return err
+		}
 	}
 	if err := tx.saveFirmware(ctx, appV1); err != nil {
 		return err

@@ -28,11 +28,11 @@ var (
 // What the records refuse.
 var (
 	ErrNotFound     = errors.New("not in the records")
-	ErrInvalid      = errors.New("refused by the records")            // a value that can never be stored
-	ErrSerialUsed   = errors.New("serial belongs to another unit")    // always a *SerialUsedError
-	ErrMACKnown     = errors.New("MAC is already in the records")     // always a *MACKnownError
-	ErrParked       = errors.New("parked, a person must decide")      // a *ParkedError
-	ErrNotParked    = errors.New("not parked")                        //
+	ErrInvalid      = errors.New("refused by the records")         // a value that can never be stored
+	ErrSerialUsed   = errors.New("serial belongs to another unit") // always a *SerialUsedError
+	ErrMACKnown     = errors.New("MAC is already in the records")  // always a *MACKnownError
+	ErrParked       = errors.New("parked, a person must decide")   // a *ParkedError
+	ErrNotParked    = errors.New("not parked")
 	ErrComplete     = errors.New("unit is complete")                  // and never written again
 	ErrKeysExist    = errors.New("unit already has keys")             // never a second key over a first
 	ErrKeyReused    = errors.New("key was used before")               // same fingerprint

@@ -60,7 +60,7 @@ func (s *Store) migrateOnce(ctx context.Context, steps []string) (done bool, err
 	if err != nil {
 		return false, err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	defer tx.Rollback() // after Commit it does nothing
 	version, err := versionOf(ctx, tx, len(steps))
 	if err != nil || version == len(steps) {
 		return true, err

@@ -2,8 +2,9 @@ package records
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -134,28 +135,28 @@ func (s *Store) MarkVerified(ctx context.Context, unitID int64, purpose string, 
 		if _, err := t.openUnit(ctx, unitID); err != nil {
 			return err
 		}
-		verifiedAt, err := stamp(at)
-		if err != nil {
-			return err
-		}
-		keys, err := keysOf(ctx, t, unitID)
-		if err != nil {
-			return err
-		}
-		i := slices.IndexFunc(keys, func(k Key) bool { return k.Purpose == purpose })
-		switch {
-		case i < 0:
-			return ErrNotFound
-		case keys[i].Verified():
-			return nil
-		}
-		var id int64
-		err = t.QueryRowContext(ctx, "UPDATE keys SET verified_at = ? WHERE unit_id = ? AND purpose = ? RETURNING id",
-			verifiedAt, unitID, purpose).Scan(&id)
-		if err != nil {
-			return err
-		}
-		return t.note(ctx, "keys", id)
+		return t.markVerified(ctx, unitID, purpose, at)
 	})
 	return named(err, "mark key %s of unit %d as compared", purpose, unitID)
+}
+
+func (t *txn) markVerified(ctx context.Context, unitID int64, purpose string, at time.Time) error {
+	verifiedAt, err := stamp(at)
+	if err != nil {
+		return err
+	}
+	var id int64
+	var verified bool
+	err = t.QueryRowContext(ctx, "SELECT id, verified_at IS NOT NULL FROM keys WHERE unit_id = ? AND purpose = ?",
+		unitID, purpose).Scan(&id, &verified)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return ErrNotFound
+	case err != nil || verified:
+		return err
+	}
+	if _, err := t.ExecContext(ctx, "UPDATE keys SET verified_at = ? WHERE id = ?", verifiedAt, id); err != nil {
+		return err
+	}
+	return t.note(ctx, "keys", id)
 }

@@ -204,7 +204,7 @@ func (s *Store) write(ctx context.Context, fn func(*txn) error) error {
 	if err != nil {
 		return classify(ctx, err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing; before it, the cause is already returned
+	defer tx.Rollback() // does nothing after Commit; before it, the cause is what is returned
 	t := &txn{Tx: tx}
 	if err := t.loadHead(ctx); err != nil {
 		return classify(ctx, err)
@@ -224,6 +224,6 @@ func (s *Store) read(ctx context.Context, fn func(*sql.Tx) error) error {
 	if err != nil {
 		return classify(ctx, err)
 	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+	defer tx.Rollback() // nothing was written
 	return classify(ctx, fn(tx))
 }
