@@ -31,7 +31,7 @@ type Identity struct {
 func (id Identity) Recipient() Recipient { return Recipient{id.key().Recipient()} }
 
 // Format prints the public half for every verb.
-func (id Identity) Format(f fmt.State, _ rune) { io.WriteString(f, id.String()) } //nolint:errcheck // fmt has nowhere to report it
+func (id Identity) Format(f fmt.State, _ rune) { io.WriteString(f, id.String()) } // fmt has nowhere to report it
 
 // String returns the public half.
 func (id Identity) String() string {

@@ -53,7 +53,7 @@ func (s Secret) Equal(other Secret) bool {
 }
 
 // Format implements fmt.Formatter for every verb.
-func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) } //nolint:errcheck // fmt has nowhere to report it
+func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) } // fmt has nowhere to report it
 
 // String is for callers that skip fmt, such as panic.
 func (Secret) String() string { return redacted }
