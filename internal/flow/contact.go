@@ -185,7 +185,7 @@ func (r *runner) decide(ctx context.Context) error {
 	case efuse.ForeignSecured:
 		return fault.New(fault.ForeignSecured, step, errors.New(v.Reason))
 	case efuse.UnsupportedChip:
-		return asFault(step, fmt.Errorf("%s: %w", v.Reason, v.Cause), fault.CodingScheme)
+		return asFault(step, v.Cause, fault.CodingScheme)
 	case efuse.Contradictory:
 		code := fault.Contradictory
 		if v.Uncertain() {
