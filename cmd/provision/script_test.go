@@ -3,6 +3,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,8 +15,12 @@ import (
 	"provision/internal/demo"
 )
 
-// TestMain lets scripts run this very program as provision.
+// TestMain lets scripts run this very program as provision. More of them run at
+// once than there are processors: they wait for reset lines and disks.
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"provision": main})
 }
 
