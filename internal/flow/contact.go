@@ -177,6 +177,10 @@ func (r *runner) decide(ctx context.Context) error {
 		return err
 	}
 	if r.unit != nil && !r.cfg.DryRun {
+		// Reserving what is reserved ties this run to the unit's history.
+		if _, err := r.cfg.Records.Reserve(ctx, r.cfg.RunID, *r.unit, r.cfg.Now()); err != nil {
+			return asFault(step, err, fault.Database)
+		}
 		if err := r.settleBurns(ctx); err != nil {
 			return asFault(step, err, fault.Database)
 		}
