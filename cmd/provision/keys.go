@@ -98,7 +98,7 @@ func (a *app) keysRecover() *cobra.Command {
 			}
 			id, err := keys.LoadIdentity(identity)
 			if err != nil {
-				return fault.New(fault.KeySafety, "", err)
+				return ownersIdentity(identity, err)
 			}
 			store, err := f.open(cmd.Context())
 			if err != nil {
@@ -109,8 +109,11 @@ func (a *app) keysRecover() *cobra.Command {
 			if errors.Is(err, records.ErrNotFound) {
 				unit, err = store.UnitByMAC(cmd.Context(), args[0])
 			}
-			if err != nil {
-				return usagef("%s: %w", args[0], err)
+			switch {
+			case errors.Is(err, records.ErrNotFound), errors.Is(err, records.ErrInvalid):
+				return usagef("nothing about %q in %s", args[0], store.Path())
+			case err != nil:
+				return databaseFault(store.Path(), err)
 			}
 			sealed, err := store.SealedKeys(cmd.Context(), unit.ID)
 			if err != nil {
@@ -120,7 +123,10 @@ func (a *app) keysRecover() *cobra.Command {
 				return usagef("%s: custody was discard, so no copy of its keys was kept", unit.Serial)
 			}
 			opened, err := keys.OpenUnit(id, sealed.Escrow, unit.ID, unit.MAC)
-			if err != nil {
+			switch {
+			case errors.Is(err, keys.ErrNotForUs):
+				return usagef("%s: its keys were not sealed to the identity in %s", unit.Serial, identity)
+			case err != nil:
 				return fault.New(fault.KeySafety, "", err)
 			}
 			defer opened.Wipe()
@@ -138,4 +144,13 @@ func (a *app) keysRecover() *cobra.Command {
 	cmd.Flags().StringVar(&identity, "identity", "", "the owner's age identity file")
 	cmd.Flags().StringVar(&output, "output", "", "folder for the key files")
 	return cmd
+}
+
+// ownersIdentity is what is wrong with the file that should hold the owner's
+// identity: input, not a fault of a station.
+func ownersIdentity(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.FileMissing, "", fmt.Errorf("%s cannot be read: no such file", path))
+	}
+	return usageError{err}
 }

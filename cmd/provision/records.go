@@ -78,10 +78,8 @@ func (a *app) release() *cobra.Command {
 			switch {
 			case errors.Is(err, records.ErrNotParked):
 				return usagef("%s is not parked; there is nothing to release", args[0])
-			case errors.Is(err, records.ErrNotFound):
+			case errors.Is(err, records.ErrNotFound), errors.Is(err, records.ErrInvalid):
 				return usagef("nothing about %q in %s", args[0], path)
-			case errors.Is(err, records.ErrInvalid):
-				return usagef("%q: %w", args[0], err)
 			case err != nil:
 				return databaseFault(path, err)
 			}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 
 	"provision/internal/esptool"
@@ -48,27 +50,45 @@ func whatToDo(err error) string {
 	return page.Do
 }
 
-// sentence is err in one line for a person: the first of joined errors, without
-// the step said twice, and of a broken link only how it broke. The whole chain is
-// in the records, and in the events of --json.
+// sentence is err in one line for a person: the first of joined errors, nothing
+// twice, and of a broken link only how it broke. The whole chain is in the records,
+// and in the events of --json.
 func sentence(err error) string {
-	text, _, _ := strings.Cut(err.Error(), "\n")
 	var f *fault.Fault
 	if !errors.As(err, &f) || f.Cause == nil {
-		return text
+		return once(firstLine(err))
 	}
-	cause, _, _ := strings.Cut(f.Cause.Error(), "\n")
+	cause := firstLine(f.Cause)
 	for _, root := range []error{esptool.ErrLinkLost, esptool.ErrNoReply} {
 		if i := strings.Index(cause, root.Error()); i > 0 {
 			cause = cause[i:]
 		}
 	}
-	head := string(f.Code)
-	if f.Step != "" {
-		head += " " + f.Step
-		cause = strings.Replace(cause, f.Step+": ", "", 1)
+	cause = codes.ReplaceAllString(strings.TrimSuffix(cause, ": EOF"), "")
+	if f.Step == "" {
+		return fmt.Sprintf("%s: %s", f.Code, once(cause))
 	}
-	return head + ": " + strings.TrimSuffix(cause, ": EOF")
+	return fmt.Sprintf("%s %s", f.Code, once(f.Step+": "+cause))
+}
+
+// codes are the numbers that SQLite puts behind its words.
+var codes = regexp.MustCompile(`( \([0-9]+\))?( \(SQLITE_[A-Z_]+\))?$`)
+
+// firstLine is the first of joined errors.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// once leaves out what wrapping says a second time.
+func once(chain string) string {
+	var parts []string
+	for part := range strings.SplitSeq(chain, ": ") {
+		if !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ": ")
 }
 
 // oneLine is the whole of err, for an event.

@@ -202,14 +202,15 @@ func digests(ts *testscript.TestScript, paths []string) map[string]string {
 	return out
 }
 
-// edit FILE OLD NEW replaces the one OLD in FILE.
+// edit FILE OLD NEW replaces the one OLD in FILE; \n in NEW is a new line.
 func edit(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 3, "edit FILE OLD NEW")
 	text := ts.ReadFile(args[0])
 	if n := strings.Count(text, args[1]); n != 1 {
 		ts.Fatalf("%q stands %d times in %s", args[1], n, args[0])
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
+	text = strings.Replace(text, args[1], strings.ReplaceAll(args[2], `\n`, "\n"), 1)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
 // corrupt FILE OFFSET flips the bits of one byte.
@@ -224,6 +225,27 @@ func corrupt(ts *testscript.TestScript, neg bool, args []string) {
 func truncate(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 2, "truncate FILE LENGTH")
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), int64(number(ts, args[1]))))
+}
+
+// slice FILE OFFSET LIKE OUT writes a piece of FILE as long as the file LIKE to OUT.
+func slice(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 4, "slice FILE OFFSET LIKE OUT")
+	data, offset, n := ts.ReadFile(args[0]), number(ts, args[1]), len(ts.ReadFile(args[2]))
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), []byte(data[offset:offset+n]), 0o600))
+}
+
+// equal A B compares two binary files.
+func equal(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "equal A B")
+	a, b := ts.ReadFile(args[0]), ts.ReadFile(args[1])
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			ts.Fatalf("%s and %s differ at %#x", args[0], args[1], i)
+		}
+	}
+	if len(a) != len(b) {
+		ts.Fatalf("%s has %d bytes, %s has %d", args[0], len(a), args[1], len(b))
+	}
 }
 
 // silentport VAR makes a TCP port that takes everything and never answers; VAR is
@@ -245,13 +267,17 @@ func silentPort(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], "tcp://"+l.Addr().String())
 }
 
-// sql DATABASE STATEMENT changes records behind the program's back.
+// sql DATABASE STATEMENT changes records behind the program's back; with ! in
+// front, the database must refuse.
 func sqlExec(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 2, "sql DATABASE STATEMENT")
+	usage(ts, false, len(args) == 2, "[!] sql DATABASE STATEMENT")
 	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
 	ts.Check(err)
 	_, err = db.Exec(args[1])
-	ts.Check(errors.Join(err, db.Close()))
+	ts.Check(db.Close())
+	if (err != nil) != neg {
+		ts.Fatalf("%v", err)
+	}
 }
 
 // ageidentity FILE VAR makes an age identity; VAR is its recipient.

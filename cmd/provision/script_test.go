@@ -45,6 +45,8 @@ func TestScript(t *testing.T) {
 			"edit":        edit,
 			"corrupt":     corrupt,
 			"truncate":    truncate,
+			"slice":       slice,
+			"equal":       equal,
 			"start":       start,
 			"await":       await,
 			"signal":      sendSignal,
