@@ -82,7 +82,17 @@ func (r *runner) identify(ctx context.Context) error {
 	if err := r.emit(ctx, Event{Kind: UnitIdentified, Step: "identify", Chip: r.chipFacts(), Text: r.describe()}); err != nil {
 		return err
 	}
-	return r.suitable()
+	err = r.suitable()
+	if errors.Is(err, errFlash) || errors.Is(err, esptool.ErrFlashProtected) {
+		// What the flash says of itself crosses the line without a checksum: no part
+		// is refused for what was heard once. A reset undoes what a garbled request
+		// may have done to the flash controller.
+		if err := errors.Join(r.dev.Reconnect(ctx), r.attach(ctx)); err != nil {
+			return err
+		}
+		err = r.suitable()
+	}
+	return err
 }
 
 // attach finds the flash and tells the ROM its size.

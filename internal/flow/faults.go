@@ -38,7 +38,6 @@ var codes = []struct {
 	{errMAC, fault.BadMAC},
 	{errCrystal, fault.WrongCrystal},
 	{efuse.ErrUnstable, fault.BadMAC},
-	{esptool.ErrUnstable, fault.BadMAC},
 
 	{errRefused, fault.BootRefused},
 	{errNoLine, fault.BootTimeout},
@@ -79,7 +78,12 @@ var codes = []struct {
 	{station.ErrSerialForm, fault.SerialForm},
 	{station.ErrSerialCheckDigit, fault.SerialForm},
 
-	// The link comes last: a cause above explains why it failed.
+	// The link comes last: a cause above explains why it failed. Requests and
+	// answers cross it without a checksum: what differs from one time to the next,
+	// and a register that does not take what it is given, is blamed on it.
+	{esptool.ErrUnstable, fault.Garbled},
+	{efuse.ErrBusy, fault.LinkLost},
+	{efuse.ErrRegister, fault.LinkLost},
 	{esptool.ErrGarbled, fault.Garbled},
 	{esptool.ErrNoAnswer, fault.NoAnswer},
 	{esptool.ErrLinkLost, fault.LinkLost},
@@ -109,8 +113,25 @@ func asFault(step string, err error, otherwise fault.Code) error {
 			return fault.New(c.code, step, err)
 		}
 	}
+	if garbled(err) {
+		otherwise = fault.Garbled
+	}
 	if otherwise == "" {
 		otherwise = fault.Internal
 	}
 	return fault.New(otherwise, step, err)
+}
+
+// Error codes by which the ROM says that the flash did not do what it should
+// (Espressif "ESP32 Serial Protocol", "Status Bytes").
+const (
+	romWrongResult = 0x06
+	romReadsBack   = 0x08
+)
+
+// garbled reports whether the ROM refused a command for any reason but the flash.
+// A unit is not to blame for that: the request was not the one we sent.
+func garbled(err error) bool {
+	var refused *esptool.ROMError
+	return errors.As(err, &refused) && refused.Code != romWrongResult && refused.Code != romReadsBack
 }

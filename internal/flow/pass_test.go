@@ -32,7 +32,7 @@ func TestPass(t *testing.T) {
 					t.Errorf("result is %+v", res)
 				}
 				r.mustTellItAll()
-				r.mustBeSecured(0)
+				r.mustBeSecured(false)
 			})
 		})
 	}

@@ -33,6 +33,7 @@ type rig struct {
 	dryRun bool
 
 	runs   int
+	failed bool         // a run ended as FAIL, and was allowed to be repeated
 	events []flow.Event // of the last run
 }
 
