@@ -89,9 +89,7 @@ func (a *app) runDemo(ctx context.Context, where string) error {
 	}
 	show := a.newShow("Securing it: Secure Boot V1, flash encryption, release policy")
 	cfg.Sink = show.sink
-	stopNote := a.noteInterrupt(ctx)
-	res := flow.Run(ctx, cfg)
-	stopNote()
+	res := a.work(ctx, cfg)
 	show.stop()
 	closeAll()
 	if res.Exit == fault.ExitOK && !a.json {

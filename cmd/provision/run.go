@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,11 +69,18 @@ func (a *app) runOne(ctx context.Context, f runFlags) error {
 	defer closeAll()
 	show := a.newShow("provision run   " + f.serial + "   " + f.port)
 	cfg.Sink = show.sink
-	stopNote := a.noteInterrupt(ctx)
-	res := flow.Run(ctx, cfg)
-	stopNote()
+	res := a.work(ctx, cfg)
 	show.stop()
 	return a.conclude(res)
+}
+
+// work lets the flow do a run. A reader of our output that goes away must not end
+// it: by default the next line would kill the program, perhaps inside a burn.
+func (a *app) work(ctx context.Context, cfg flow.Config) flow.Result {
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
+	defer a.noteInterrupt(ctx)()
+	return flow.Run(ctx, cfg)
 }
 
 // conclude reports a failure on stderr and turns the result into the exit code.

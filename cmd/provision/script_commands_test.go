@@ -5,6 +5,7 @@ package main
 import (
 	"crypto/sha256"
 	"database/sql"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -116,6 +117,52 @@ func objects(ts *testscript.TestScript) []map[string]any {
 func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 0, "jsonlines")
 	objects(ts)
+}
+
+// jsonrun checks that stdout is the events of one run: numbered without gaps, with
+// its start first and its end last, nothing else, and nothing after.
+func jsonRun(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 0, "jsonrun")
+	all, seq := objects(ts), 0.0
+	for _, o := range all {
+		kind := o["kind"]
+		if kind == "step.progress" || kind == "boot.line" {
+			continue // shown, not kept
+		}
+		if seq++; o["seq"] != seq {
+			ts.Fatalf("%v has seq %v, want %v", kind, o["seq"], seq)
+		}
+		if o["run"] != all[0]["run"] || o["time"] == nil {
+			ts.Fatalf("%v is not an event of run %v: %v", kind, all[0]["run"], o)
+		}
+	}
+	if first, last := all[0]["kind"], all[len(all)-1]["kind"]; first != "run.started" || last != "run.finished" {
+		ts.Fatalf("the stream goes from %v to %v", first, last)
+	}
+}
+
+// noleak KEYFILE PATH... searches files and folders for a key: raw, in hex and in
+// base64, in both byte orders. With ! in front the key must be found.
+func noLeak(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, false, len(args) >= 2, "[!] noleak KEYFILE PATH...")
+	key := []byte(ts.ReadFile(args[0]))
+	var forms []string
+	for range 2 {
+		forms = append(forms, string(key), hex.EncodeToString(key), base64.RawStdEncoding.EncodeToString(key))
+		slices.Reverse(key)
+	}
+	found := ""
+	for path := range digests(ts, args[1:]) {
+		text := ts.ReadFile(path)
+		for _, form := range forms {
+			if strings.Contains(text, form) || strings.Contains(text, strings.ToUpper(form)) {
+				found = path
+			}
+		}
+	}
+	if (found != "") != neg {
+		ts.Fatalf("the key of %s is in %q", args[0], found)
+	}
 }
 
 // jsonlast FIELD VALUE... checks fields of the last JSON object on stdout; a dot

@@ -39,6 +39,8 @@ func TestScript(t *testing.T) {
 			"says":        says,
 			"jsonlines":   jsonLines,
 			"jsonlast":    jsonLast,
+			"jsonrun":     jsonRun,
+			"noleak":      noLeak,
 			"capture":     capture,
 			"save":        save,
 			"same":        same,

@@ -200,11 +200,18 @@ func (a *app) generateKey() *cobra.Command {
 	return cmd
 }
 
+// digestPiece is how much the chip digests at a time, in bytes (ESP32 TRM, "Secure
+// Boot").
+const digestPiece = 128
+
 func (a *app) digestBootloader() *cobra.Command {
 	var keyfile, output, ivfile string
 	cmd := &cobra.Command{
 		Use: "digest-bootloader --keyfile KEY --output FILE BOOTLOADER", Args: cobra.ExactArgs(1),
 		Short: "Make flash from 0x0 on: Secure Boot V1 digest and bootloader",
+		Long: `Make flash from 0x0 on: Secure Boot V1 digest and bootloader, filled up with 0xFF
+to whole pieces of 128 bytes as the chip digests them. The bytes are espsecure's,
+except that it cuts the tail of the appended SHA-256 of some bootloaders.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			key, err := readFlag("--keyfile", keyfile)
 			if err != nil {
@@ -228,7 +235,7 @@ func (a *app) digestBootloader() *cobra.Command {
 			if output == "" {
 				output = "bootloader-reflash-digest.bin"
 			}
-			return writeOutput(output, args[0], out, 0o644)
+			return writeOutput(output, args[0], flashcrypt.PadFF(out, digestPiece), 0o644)
 		},
 	}
 	fl := cmd.Flags()
