@@ -1,0 +1,195 @@
+package flow_test
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"provision/internal/flow"
+	"provision/internal/job"
+	"provision/internal/simulator"
+	"provision/internal/station"
+)
+
+// Weak fuses: a bit of the flash key, of the counter, of a lock, and one that hides
+// BLOCK1.
+var weakBits = []struct {
+	name       string
+	block, bit int
+	code       string // when it never takes
+	earlier    string // the step behind which nothing may come then
+}{
+	{"a key bit", 1, -1, "E301", "burn BLOCK1"},
+	{"RD_DIS of BLOCK1", 0, 16, "E301", "read-protect BLOCK1"},
+	{"WR_DIS of BLOCK2", 0, 8, "E301", "write-protect BLOCK2"},
+	{"ABS_DONE_0", 0, 196, "E301", "burn ABS_DONE_0"},
+	{"FLASH_CRYPT_CNT", 0, 22, "E301", "burn FLASH_CRYPT_CNT"},
+	{"JTAG_DISABLE", 0, 198, "E301", "burn locks"},
+	{"WR_DIS of ABS_DONE_0", 0, 12, "E301", "freeze"},
+}
+
+// TestWeakFuses: a bit that needs another pulse gets it; one that never takes fails
+// the unit at its own step, and no later fuse is burnt.
+func TestWeakFuses(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	for _, w := range weakBits {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			if w.bit < 0 {
+				w.bit = firstKeyBit()
+			}
+			inBubble(t, func(t *testing.T) {
+				r := newRig(t, release, j, simulator.WithFaults(simulator.Faults{
+					WeakBits: []simulator.WeakBit{{Block: w.block, Bit: w.bit, Programs: 3}},
+				}))
+				r.mustRun("PASS", "")
+				r.mustBeSecured(false)
+			})
+			inBubble(t, func(t *testing.T) {
+				r := newRig(t, release, j, simulator.WithFaults(simulator.Faults{
+					WeakBits: []simulator.WeakBit{{Block: w.block, Bit: w.bit, Programs: 1000}},
+				}))
+				r.mustRun("FAIL", w.code)
+				if last := r.lastStarted(); last != w.earlier {
+					t.Errorf("the run went on to %q", last)
+				}
+				r.mustKeepKeys()
+				r.mustRun("FAIL", w.code) // and again: it never passes
+			})
+		})
+	}
+}
+
+// firstKeyBit is a bit that is set in the first key a rig makes.
+func firstKeyBit() int {
+	source := newKeySource(1)
+	key := make([]byte, 32)
+	source.Read(key)
+	for i := range 8 {
+		// Word 0 of BLOCK1 is the last four bytes of the key, the last one lowest.
+		if key[31]>>i&1 != 0 {
+			return i
+		}
+	}
+	panic("the last byte of the first key is zero")
+}
+
+// lastStarted is the last step of the last run that had work to do.
+func (r *rig) lastStarted() (name string) {
+	for _, ev := range r.events {
+		if ev.Kind == flow.StepStarted {
+			name = ev.Step
+		}
+	}
+	return name
+}
+
+// TestWornFlash: a flash cell that does not erase, in any region, fails the unit
+// before a fuse is burnt.
+func TestWornFlash(t *testing.T) {
+	t.Parallel()
+	for _, p := range []policy{release, secureBootOnly} {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			j := newJob(t, p)
+			for _, at := range wornPlaces(t, p, j) {
+				inBubble(t, func(t *testing.T) {
+					r := newRig(t, p, j, simulator.WithFaults(simulator.Faults{WornSectors: []uint32{at}}))
+					if res := r.run(); res.Verdict != "FAIL" || res.Code != "E402" && res.Code != "E403" {
+						t.Errorf("worn at %#x: run ended as %s %v", at, res.Verdict, res.Err)
+					}
+					if r.chip.Fuses() != r.blank {
+						t.Errorf("worn at %#x: fuses were burnt", at)
+					}
+				})
+			}
+		})
+	}
+}
+
+// wornPlaces is one address in each region that is to hold a set bit 0, which is
+// what a worn cell cannot: the header of a plain bootloader among them. It looks
+// before the unit is started, since otadata is the firmware's from then on.
+func wornPlaces(t *testing.T, p policy, j *job.Job) (at []uint32) {
+	t.Helper()
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, p, j)
+		r.sink = func(ev flow.Event) {
+			if ev.Kind != flow.StepPassed || ev.Step != "verify flash" {
+				return
+			}
+			regions, err := r.store.Regions(t.Context(), r.unit().ID)
+			check(t, err)
+			for _, g := range regions {
+				data, err := r.chip.Flash(int(g.Offset), int(g.Length))
+				check(t, err)
+				i := slices.IndexFunc(data, func(b byte) bool { return b&1 != 0 })
+				at = append(at, uint32(g.Offset)+uint32(i))
+			}
+		}
+		r.mustRun("PASS", "")
+	})
+	return at
+}
+
+// TestFlashChangesUnderUs (I6): content that changes after it was verified is found
+// by the second look, before the doors are shut, and never passes.
+func TestFlashChangesUnderUs(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, release, j)
+		r.sink = func(ev flow.Event) {
+			if ev.Kind == flow.StepPassed && ev.Step == "burn FLASH_CRYPT_CNT" {
+				check(t, r.chip.SetFlash(0x12345, []byte{0}))
+			}
+		}
+		r.mustRun("FAIL", "E403")
+		if r.chip.Fuses()[0][6]&dlCache != 0 {
+			t.Error("the loader's doors were shut over flash that is not proved")
+		}
+		r.sink = nil
+		r.mustRun("PASS", "") // it is written again: the keys were kept
+		r.mustBeSecured(false)
+	})
+}
+
+// TestDoesNotStart (I6): PASS needs the line to be seen. The keys are kept, so that
+// a person can find out.
+func TestDoesNotStart(t *testing.T) {
+	t.Parallel()
+	silent := newJob(t, release)
+	silent.Profile.BootCheck.Expect = mustPattern(t, "something else")
+	rejected := newJob(t, release)
+	rejected.Profile.BootCheck.Reject = append(rejected.Profile.BootCheck.Reject, mustPattern(t, "Multicore bootloader"))
+	for name, c := range map[string]struct {
+		job           *job.Job
+		verdict, code string
+	}{
+		"expected line missing": {silent, "FAIL", "E702"},
+		"rejected line":         {rejected, "PARK", "E701"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				r := newRig(t, release, c.job)
+				r.mustRun(c.verdict, c.code)
+				r.mustKeepKeys()
+				if r.chip.Fuses()[0][0]&wrDisConfig != 0 {
+					t.Error("fuses were frozen although the unit did not start")
+				}
+			})
+		})
+	}
+}
+
+// mustPattern takes a pattern out of a profile that has it.
+func mustPattern(t *testing.T, text string) station.LinePattern {
+	t.Helper()
+	p := strings.Replace(release.profile(), strconv.Quote(ready), strconv.Quote(text), 1)
+	profile, err := station.Parse([]byte(p), "station.toml")
+	check(t, err)
+	return profile.BootCheck.Expect
+}
