@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -308,7 +309,10 @@ func silentPort(ts *testscript.TestScript, neg bool, args []string) {
 			if err != nil {
 				return // closed at the end of the script
 			}
-			ts.Defer(func() { _ = conn.Close() })
+			go func() {
+				_, _ = io.Copy(io.Discard, conn) // until the other side has had enough
+				_ = conn.Close()
+			}()
 		}
 	}()
 	ts.Setenv(args[0], "tcp://"+l.Addr().String())

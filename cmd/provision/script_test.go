@@ -31,6 +31,7 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		Setup:               setUp,
+		Condition:           condition,
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -58,6 +59,15 @@ func TestScript(t *testing.T) {
 			"ageidentity": ageIdentity,
 		},
 	})
+}
+
+// condition knows [race]: scripts that tell the race detector nothing new skip
+// then, because every program they run is five times slower.
+func condition(name string) (bool, error) {
+	if name != "race" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	return raceDetector, nil
 }
 
 // setUp fills a script's folder, and keeps it apart from the user's own records
