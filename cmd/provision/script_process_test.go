@@ -69,7 +69,7 @@ func find(ts *testscript.TestScript, name string) *process {
 // environment are the variables of the script that matter to our program.
 func environment(ts *testscript.TestScript) []string {
 	env := os.Environ()
-	for _, name := range []string{"XDG_STATE_HOME", "USER", "GORACE", "HOME", "TMPDIR"} {
+	for _, name := range []string{"XDG_STATE_HOME", "USER", "GORACE", "HOME", "TMPDIR", "PROVISION_DB", "PROVISION_SIM_DIR"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env
