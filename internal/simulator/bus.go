@@ -1,5 +1,7 @@
 package simulator
 
+import "encoding/binary"
+
 // Registers outside the eFuse and SPI controllers that the loader's hosts read.
 // Source: ESP32 TRM; rom-protocol facts in the ROM transcript.
 const (
@@ -18,6 +20,8 @@ func (c *Chip) readReg(addr uint32) uint32 {
 		return c.efuse.readReg(addr - efuseBase)
 	case addr >= spi1Base && addr < spi1End:
 		return c.spi.readReg(addr - spi1Base)
+	case addr >= rxAddr && addr < rxAddr+rxCapacity:
+		return le32(c.loader.rx[addr-rxAddr:])
 	}
 	switch addr {
 	case chipMagicAddr:
@@ -49,6 +53,8 @@ func (c *Chip) writeReg(addr, v uint32) {
 		}
 	case addr >= spi1Base && addr < spi1End:
 		c.spi.writeReg(addr-spi1Base, v)
+	case addr >= rxAddr && addr < rxAddr+rxCapacity:
+		binary.LittleEndian.PutUint32(c.loader.rx[addr-rxAddr:], v)
 	case inRAM(addr), addr >= peripherals && addr < peripheralsEnd:
 		c.words[addr] = v
 	}

@@ -38,14 +38,15 @@ type Chip struct {
 	mu   sync.Mutex
 	wake chan struct{} // closed and replaced when a waiting Read should look again
 
-	board  board
-	efuse  efuseController
-	nor    norFlash
-	spi    spiController
-	words  map[uint32]uint32 // RAM and registers that only remember
-	loader *loader
-	mode   mode
-	strap  uint8 // as latched at the last rise of EN
+	board     board
+	efuse     efuseController
+	nor       norFlash
+	spi       spiController
+	words     map[uint32]uint32 // RAM and registers that only remember
+	loader    *loader
+	mode      mode
+	basicLine []byte // typed at the BASIC prompt so far
+	strap     uint8  // as latched at the last rise of EN
 
 	line   line
 	port   portState

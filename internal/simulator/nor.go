@@ -1,7 +1,5 @@
 package simulator
 
-import "bytes"
-
 // Geometry of the serial NOR flash.
 const (
 	norPage   = 256
@@ -92,11 +90,6 @@ func (f *norFlash) program(off uint32, p []byte) (cut bool) {
 		off += uint32(n)
 	}
 	return false
-}
-
-// holds says whether the flash reads back as p from off.
-func (f *norFlash) holds(off uint32, p []byte) bool {
-	return bytes.Equal(f.read(off, len(p)), p)
 }
 
 // wear makes the lowest bit of the byte at off a dead cell.

@@ -229,7 +229,7 @@ func (c *Chip) Close() error {
 	}
 	c.port.closed = true
 	c.mode = modeOff
-	c.loader.deflate.close()
+	c.loader.open(download{})
 	c.notify()
 	return c.store.close()
 }

@@ -49,7 +49,7 @@ func (c *Chip) start(cause resetCause) {
 // restart resets the chip with the straps it has. Into flash boot, it returns how
 // that went.
 func (c *Chip) restart(cause resetCause) Verdict {
-	c.loader.deflate.close()
+	c.loader.open(download{})
 	c.loader = newLoader(c)
 	c.efuse.reset()
 	c.spi.reset()

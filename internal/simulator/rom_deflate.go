@@ -7,77 +7,87 @@ import (
 	"iter"
 )
 
-// deflateDownload is what FLASH_DEFL_BEGIN opened: a zlib stream whose content goes
-// to the flash.
-type deflateDownload struct {
-	open   bool
-	next   uint32 // sequence number expected
-	at     uint32 // flash address of the next byte inflated
-	room   uint32 // bytes announced and not yet written
-	stream *inflater
-}
-
-// close drops the stream, if there is one.
-func (d *deflateDownload) close() {
-	if d.stream != nil {
-		d.stream.stop()
-	}
-	*d = deflateDownload{}
-}
+// deflateWindow is how much the ROM inflates before it programs it.
+const deflateWindow = 32 << 10
 
 // deflateBegin erases and opens. Body: inflated size, number of compressed blocks,
 // block size, offset.
 func (l *loader) deflateBegin(r request) byte {
-	size, offset := r.word(0), r.word(3)
-	if errNo := l.eraseRange(offset, size); errNo != romOK {
+	size, blocks, block, offset := r.word(0), r.word(1), r.word(2), r.word(3)
+	if errNo := l.prepare(block, offset, size); errNo != romOK {
 		return errNo
 	}
-	l.flash.open = false
-	l.deflate.close()
-	l.deflate = deflateDownload{open: true, at: offset, room: size, stream: newInflater()}
+	l.open(download{kind: opDeflateBegin, at: offset, block: block, blocks: blocks, size: size, stream: newInflater()})
 	return romOK
 }
 
-// deflateData inflates one block and programs what comes out.
+// deflateData inflates one block. What comes out is programmed by the window, also
+// beyond what was announced; the rest at the block announced as the last, which must
+// end the stream. Once the stream is broken every further block is; behind its end a
+// block stops the real ROM for good, and this one.
 func (l *loader) deflateData(r request) byte {
-	d := &l.deflate
-	data, errNo := l.checkData(r, d.open, d.next)
-	if errNo == romBadMessage {
-		return errNo
-	}
-	if errNo == romOK {
-		errNo = l.inflateBlock(data)
-	}
+	data, errNo := l.nextBlock(r)
 	if errNo != romOK {
-		d.close()
 		return errNo
 	}
-	d.next++
-	return romOK
-}
-
-func (l *loader) inflateBlock(data []byte) byte {
-	d := &l.deflate
+	d := &l.down
+	if d.kind != opDeflateBegin {
+		return inflateNowhere(data)
+	}
+	if d.stream.ended {
+		l.chip.hang()
+		return romFailed
+	}
 	out, err := d.stream.feed(data)
+	d.pending = append(d.pending, out...)
+	last := d.next == d.blocks
 	switch {
 	case errors.Is(err, zlib.ErrChecksum):
 		return romBadAdler
-	case err != nil, uint32(len(out)) > d.room:
+	case err != nil, last && !d.stream.ended:
+		d.stream.stop()
 		return romBadDeflate
 	}
-	errNo := l.programBack(d.at, out)
-	d.at += uint32(len(out))
-	d.room -= uint32(len(out))
-	return errNo
+	for len(d.pending) >= deflateWindow || last && len(d.pending) > 0 {
+		window := d.pending[:min(len(d.pending), deflateWindow)]
+		if errNo = l.programBack(d.at, window); errNo != romOK {
+			return errNo
+		}
+		d.at += uint32(len(window))
+		d.pending = d.pending[len(window):]
+	}
+	return romOK
+}
+
+// inflateNowhere is DEFL_DATA in a download that FLASH_BEGIN opened: the ROM inflates
+// and writes nothing.
+func inflateNowhere(data []byte) byte {
+	z := newInflater()
+	defer z.stop()
+	if _, err := z.feed(data); err != nil {
+		return romBadDeflate
+	}
+	return romOK
+}
+
+// deflateEnd closes a download. Asked not to reboot (flag 1) the loader goes on.
+func (l *loader) deflateEnd(r request) {
+	l.open(download{})
+	l.keepError(r.op, romOK)
+	if r.word(0) == 0 {
+		l.chip.send(emptyFrame)
+		l.chip.restart(resetSoftware)
+	}
 }
 
 // inflater is a zlib reader that is fed, instead of reading: it runs as a coroutine
 // that pauses whenever its input is used up.
 type inflater struct {
-	in   []byte
-	err  error
-	next func() (out []byte, more bool) // nil out: hungry
-	stop func()
+	in    []byte
+	err   error                          // what broke the stream
+	ended bool                           // it came to its proper end
+	next  func() (out []byte, more bool) // nil out: hungry
+	stop  func()
 }
 
 func newInflater() *inflater {
@@ -86,8 +96,8 @@ func newInflater() *inflater {
 	return z
 }
 
-// feed gives the stream more input and returns what it inflated to so far. Input
-// after the end of the stream is ignored.
+// feed gives the stream more input and returns what it inflated to so far. The error
+// is what broke the stream, now or earlier.
 func (z *inflater) feed(p []byte) ([]byte, error) {
 	z.in = p
 	var all []byte
@@ -110,7 +120,7 @@ func (z *inflater) run(yield func([]byte) bool) {
 	input := readFunc(func(p []byte) (int, error) {
 		for len(z.in) == 0 {
 			if !yield(nil) {
-				return 0, errStopped
+				return 0, errStopped // zlib passes it on: it becomes the stream's error
 			}
 		}
 		n := copy(p, z.in)
@@ -126,10 +136,11 @@ func (z *inflater) run(yield func([]byte) bool) {
 		buf := make([]byte, 4096)
 		n, err := zr.Read(buf)
 		if n > 0 && !yield(buf[:n]) {
+			z.err = errStopped
 			return
 		}
 		if err != nil {
-			if !errors.Is(err, io.EOF) {
+			if z.ended = errors.Is(err, io.EOF); !z.ended {
 				z.err = err
 			}
 			return

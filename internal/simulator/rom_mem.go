@@ -1,56 +1,45 @@
 package simulator
 
-import "encoding/binary"
-
-// memDownload is what MEM_BEGIN opened.
-type memDownload struct {
-	open bool
-	next uint32 // sequence number expected
-	at   uint32 // address of the next byte
-}
-
-// memCommand loads code or data into RAM, and may jump to it.
-func (l *loader) memCommand(r request) {
-	switch r.op {
-	case opMemBegin:
-		l.memBegin(r)
-	case opMemData:
-		l.memData(r)
-	case opMemEnd:
-		l.memEnd(r)
-	}
-}
-
 // memBegin opens a download to RAM. Body: size, number of blocks, block size,
-// address. The ROM accepts any address. Where it lies in the mask ROM, the recorded
-// reply carries 0x00040A00 in its value field; why is not known (it looks like the
-// header of a READ_REG), so that is repeated here as found.
-func (l *loader) memBegin(r request) {
-	addr := r.word(3)
-	if addr >= maskROM && addr < maskROMEnd {
-		l.value = romForbiddenMarker
+// address; any address is accepted.
+func (l *loader) memBegin(r request) byte {
+	size, block, addr := r.word(0), r.word(2), r.word(3)
+	if addr >= maskROM && addr < maskROMEnd && l.value == romSyncValue {
+		l.value = romReadHeader
 	}
-	l.mem = memDownload{open: true, at: addr}
-	l.done(opMemBegin, romOK, nil)
+	if block > romMaxBlock {
+		return romBadMessage
+	}
+	l.open(download{kind: opMemBegin, at: addr, block: block, size: size})
+	return romOK
 }
 
-func (l *loader) memData(r request) {
-	m := &l.mem
-	data, errNo := l.checkData(r, m.open, m.next)
+// memData writes one block to RAM. As with flash, a bad checksum uses up the sequence
+// number.
+func (l *loader) memData(r request) byte {
+	d := &l.down
+	if d.kind != opMemBegin || r.word(0) > d.block {
+		return romBadMessage
+	}
+	data, errNo := l.nextBlock(r)
 	if errNo == romOK {
-		l.chip.writeRAM(m.at, data)
-		m.next++
-		m.at += uint32(len(data))
+		l.chip.writeRAM(d.at, data)
+		d.at += uint32(len(data))
 	}
-	l.done(opMemData, errNo, nil)
+	return errNo
 }
 
-// memEnd leaves a download. Body: 1 to stay in the loader, 0 to jump; entry. This
-// chip runs no code: after a jump it is silent until it is reset.
+// memEnd leaves a download. Body: 1 to stay in the loader, 0 to jump; entry. This chip
+// runs no code: after a jump it is silent until it is reset, unless the jump was to
+// the reset vector.
 func (l *loader) memEnd(r request) {
-	l.mem.open = false
-	l.done(opMemEnd, romOK, nil)
-	if r.word(0) == 0 {
+	l.open(download{})
+	l.keepError(opMemEnd, romOK)
+	switch {
+	case r.word(0) != 0:
+	case r.word(1) == resetVector:
+		l.chip.restart(resetPowerOn)
+	default:
 		l.chip.hang()
 	}
 }
@@ -61,8 +50,14 @@ const (
 	iramStart, iramEnd  = 0x40070000, 0x400C2000
 	maskROM, maskROMEnd = 0x40000000, 0x40070000
 	chipMagicAddr       = 0x40001000
+	resetVector         = 0x40000400
 	chipMagic           = 0x00F01D83
 )
+
+// behindCache are the addresses at which flash and external RAM are mapped.
+func behindCache(addr uint32) bool {
+	return addr >= 0x3F400000 && addr < 0x3FC00000 || addr >= iramEnd && addr < 0x40C00000
+}
 
 func inRAM(addr uint32) bool {
 	return addr >= dramStart && addr < dramEnd || addr >= iramStart && addr < iramEnd
@@ -72,12 +67,7 @@ func inRAM(addr uint32) bool {
 func (c *Chip) writeRAM(addr uint32, data []byte) {
 	for i, b := range data {
 		at := addr + uint32(i)
-		if !inRAM(at) {
-			continue
-		}
-		var word [4]byte
-		binary.LittleEndian.PutUint32(word[:], c.words[at&^3])
-		word[at&3] = b
-		c.words[at&^3] = binary.LittleEndian.Uint32(word[:])
+		shift := 8 * (at & 3)
+		c.writeReg(at, c.readReg(at)&^(0xFF<<shift)|uint32(b)<<shift)
 	}
 }

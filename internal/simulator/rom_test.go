@@ -84,7 +84,7 @@ func (c *Chip) hasOutput() bool {
 func frames(stream []byte) (payloads [][]byte) {
 	var s slipReader
 	for _, b := range stream {
-		if p := s.feed(b); p != nil {
+		if p, err := s.feed(b); err == nil && p != nil {
 			payloads = append(payloads, bytes.Clone(p))
 		}
 	}
@@ -148,5 +148,37 @@ func TestTranscriptSplit(t *testing.T) {
 		if !bytes.Equal(got[i], want[i]) {
 			t.Errorf("reply %d = %x, want %x", i, got[i], want[i])
 		}
+	}
+}
+
+// corners is testdata/rom-corners.json: sessions with the real mask ROM, raw bytes.
+type corners struct {
+	Origin   string
+	Sessions []struct {
+		Name      string
+		Exchanges []struct {
+			Name, Send, Receive string
+		}
+	}
+}
+
+// TestCorners replays what the real ROM does with errors, left-overs and damaged
+// frames.
+func TestCorners(t *testing.T) {
+	v := load(t, "rom-corners.json", func(v corners) bool { return len(v.Sessions) == 0 || v.Origin == "" })
+	for _, s := range v.Sessions {
+		t.Run(s.Name, func(t *testing.T) {
+			if len(s.Exchanges) == 0 {
+				t.Fatal("empty session")
+			}
+			c := New(DefaultConfig(), WithDownloadMode())
+			drain(t, c)
+			for _, e := range s.Exchanges {
+				writeAll(t, c, unhex(t, e.Send))
+				if got := drain(t, c); !bytes.Equal(got, unhex(t, e.Receive)) {
+					t.Errorf("%s:\n got  %x\n want %s", e.Name, got, e.Receive)
+				}
+			}
+		})
 	}
 }

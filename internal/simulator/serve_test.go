@@ -29,7 +29,7 @@ func ask(t *testing.T, addr string, request []byte, reply int) []byte {
 		if _, err := io.ReadFull(conn, one); err != nil {
 			t.Fatal(err)
 		}
-		if p := s.feed(one[0]); len(p) >= reply {
+		if p, err := s.feed(one[0]); err == nil && len(p) >= reply {
 			return p
 		}
 	}

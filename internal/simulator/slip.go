@@ -1,5 +1,7 @@
 package simulator
 
+import "errors"
+
 // SLIP as the ROM speaks it: C0 opens and closes a frame, DB DC and DB DD stand for
 // C0 and DB inside one.
 const (
@@ -25,24 +27,31 @@ func slipFrame(payload []byte) []byte {
 	return append(out, slipEnd)
 }
 
-// slipReader takes frames from a byte stream that may be cut anywhere. Bytes
-// outside frames are noise; a bad escape or a frame too long for the ROM's buffer
-// drops the frame.
+// errEscape is DB followed by something that it does not escape.
+var errEscape = errors.New("bad SLIP escape")
+
+// slipReader takes frames from a byte stream that may be cut anywhere. Bytes outside
+// frames are noise. A C0 either opens a frame or closes one, never both: behind a
+// frame whose end was lost, the next one is taken for noise. What does not fit the
+// ROM's buffer is cut off.
 type slipReader struct {
-	inside, escaped, bad bool
-	frame                []byte
+	inside, escaped bool
+	frame           []byte
 }
 
 // feed takes one byte and returns a payload when it completes one, valid until the
-// next call.
-func (s *slipReader) feed(b byte) []byte {
-	if b == slipEnd {
-		return s.boundary()
-	}
-	if !s.inside || s.bad {
-		return nil
-	}
+// next call. Empty frames are passed over.
+func (s *slipReader) feed(b byte) ([]byte, error) {
 	switch {
+	case b == slipEnd && s.inside && len(s.frame) > 0:
+		payload := s.frame
+		s.frame, s.inside, s.escaped = s.frame[:0], false, false
+		return payload, nil
+	case b == slipEnd:
+		s.inside, s.escaped = true, false
+		return nil, nil
+	case !s.inside:
+		return nil, nil
 	case s.escaped:
 		s.escaped = false
 		switch b {
@@ -51,32 +60,14 @@ func (s *slipReader) feed(b byte) []byte {
 		case slipEscEsc:
 			b = slipEsc
 		default:
-			s.bad = true
-			return nil
+			return nil, errEscape
 		}
 	case b == slipEsc:
 		s.escaped = true
-		return nil
+		return nil, nil
 	}
-	if len(s.frame) == rxCapacity {
-		s.bad = true
-		return nil
+	if len(s.frame) < rxCapacity {
+		s.frame = append(s.frame, b)
 	}
-	s.frame = append(s.frame, b)
-	return nil
-}
-
-// boundary handles C0: it closes an open frame that holds something, and opens one
-// otherwise. Between frames a second C0 is tolerated.
-func (s *slipReader) boundary() []byte {
-	payload := s.frame
-	complete := s.inside && !s.bad && !s.escaped && len(payload) > 0
-	broken := s.inside && (s.bad || s.escaped)
-	s.inside = !complete && !broken
-	s.escaped, s.bad = false, false
-	s.frame = s.frame[:0]
-	if !complete {
-		return nil
-	}
-	return payload
+	return nil, nil
 }
