@@ -7,7 +7,11 @@ import (
 	"github.com/charmbracelet/lipgloss"
 
 	"provision/internal/flow"
+	"provision/internal/tui/noquery"
 )
+
+// Bubble Tea is initialised by now.
+func init() { noquery.Restore() }
 
 // Watch draws a run on the terminal w while its events arrive. The caller sends
 // every event to sink and calls stop once the run is over; stop returns when the
