@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -32,9 +33,10 @@ type rig struct {
 	sink   func(flow.Event)                // sees every event; nil: nobody
 	dryRun bool
 
-	runs   int
-	failed bool         // a run ended as FAIL, and was allowed to be repeated
-	events []flow.Event // of the last run
+	runs     int
+	intruder *sql.DB      // another program at the records
+	failed   bool         // a run ended as FAIL, and was allowed to be repeated
+	events   []flow.Event // of the last run
 }
 
 // inBubble runs f where time passes only while everybody waits: resets and hung

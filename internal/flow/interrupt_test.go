@@ -1,0 +1,248 @@
+package flow_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"testing"
+
+	_ "modernc.org/sqlite" // a second program at the same database
+
+	"provision/internal/fault"
+	"provision/internal/flow"
+	"provision/internal/job"
+	"provision/internal/records"
+	"provision/internal/simulator"
+)
+
+// recordedEvents is how many events a whole run over a unit has on record.
+func recordedEvents(t *testing.T, p policy, j *job.Job) (n int) {
+	t.Helper()
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, p, j)
+		r.mustRun("PASS", "")
+		for _, ev := range r.events {
+			n = max(n, ev.Seq)
+		}
+	})
+	if n < 40 {
+		t.Fatalf("a run has %d events", n)
+	}
+	return n
+}
+
+// steps is every event of a run; without a full campaign every third.
+func steps(n int) (at []int) {
+	stride := 3
+	if everyFrame {
+		stride = 1
+	}
+	for k := 1; k <= n; k += stride {
+		at = append(at, k)
+	}
+	return at
+}
+
+// TestInterrupted ends the run at each of its events, as Ctrl-C does. What was begun
+// inside a burn is finished and read back; the next run finishes the unit.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	for _, k := range steps(recordedEvents(t, release, j)) {
+		t.Run(fmt.Sprint("event ", k), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				r := newRig(t, release, j)
+				ctx, cancel := context.WithCancel(t.Context())
+				r.sink = func(ev flow.Event) {
+					if ev.Seq == k {
+						cancel()
+					}
+				}
+				res := r.runContext(ctx)
+				r.sink = nil
+				r.mustEndInterrupted(res)
+				r.mustTellItAll()
+				r.chip.PowerCycle()
+				res = r.run()
+				if res.Exit != 0 {
+					t.Fatalf("taken up again, the run ended as %s: %v", res.Verdict, res.Err)
+				}
+				r.mustBeSecured(true)
+			})
+		})
+	}
+}
+
+// mustEndInterrupted accepts a run that stopped where it was told to, with every
+// burn looked at, and one that had nothing left to do but to say so.
+func (r *rig) mustEndInterrupted(res flow.Result) {
+	r.t.Helper()
+	if res.Verdict == "PASS" {
+		r.mustBeOnRecord()
+		return
+	}
+	if res.Code != fault.Interrupted || res.Exit != fault.ExitInterrupted {
+		r.t.Errorf("interrupted, the run ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+	}
+	for _, b := range r.burns() {
+		if b.ObservedAt.IsZero() || !b.OK {
+			r.t.Errorf("burn %d (%s) was left without a look at it", b.ID, b.Step)
+		}
+	}
+	r.mustKeepKeys()
+}
+
+// TestInterruptedInBurn cancels while a program command is on its way.
+func TestInterruptedInBurn(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	for k := 1; k <= 11; k++ {
+		t.Run(fmt.Sprint("burn ", k), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				r := newRig(t, release, j)
+				ctx, cancel := context.WithCancel(t.Context())
+				n := 0
+				r.watch().burning = func(simulator.Fuses) {
+					if n++; n == k {
+						cancel()
+					}
+				}
+				r.mustEndInterrupted(r.runContext(ctx))
+				if got := r.chip.Counters().Burns; got != k {
+					t.Errorf("%d burns were done, want %d", got, k)
+				}
+				r.mustRun("PASS", "")
+				r.mustBeSecured(false)
+			})
+		})
+	}
+}
+
+// TestRecordsVanish closes the records at each event of a run, and takes the unit up
+// again with the records back.
+func TestRecordsVanish(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	for _, k := range steps(recordedEvents(t, release, j)) {
+		t.Run(fmt.Sprint("event ", k), func(t *testing.T) {
+			t.Parallel()
+			withoutRecords(t, j, k, (*rig).closeRecords, (*rig).reopenRecords)
+		})
+	}
+}
+
+// TestRecordsRefuse has the database refuse one kind of write after another.
+func TestRecordsRefuse(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	for _, write := range []string{
+		"INSERT ON units", "INSERT ON sealed_keys", "INSERT ON keys", "INSERT ON regions", "INSERT ON burns", "INSERT ON events",
+		"UPDATE ON runs", "UPDATE ON keys", "UPDATE ON burns", "UPDATE ON units", "UPDATE ON sealed_keys",
+	} {
+		t.Run(write, func(t *testing.T) {
+			t.Parallel()
+			refuse := func(r *rig) {
+				r.asIntruder("CREATE TRIGGER broken BEFORE " + write + " BEGIN SELECT RAISE(ABORT, 'disk failure'); END")
+			}
+			withoutRecords(t, j, 1, refuse, func(r *rig) { r.asIntruder("DROP TRIGGER broken") })
+		})
+	}
+}
+
+// TestRecordsLocked has another program hold the database. Each write waits five
+// real seconds for it, so this is for the full campaign.
+func TestRecordsLocked(t *testing.T) {
+	t.Parallel()
+	if !everyFrame {
+		t.Skip("waits for real time; set PROVISION_CAMPAIGN=1")
+	}
+	j := newJob(t, release)
+	for k := 1; k <= recordedEvents(t, release, j); k += 11 {
+		t.Run(fmt.Sprint("event ", k), func(t *testing.T) {
+			t.Parallel()
+			lock := func(r *rig) { r.asIntruder("BEGIN IMMEDIATE") }
+			withoutRecords(t, j, k, lock, func(r *rig) { r.asIntruder("ROLLBACK") })
+		})
+	}
+}
+
+// withoutRecords takes the records away at event k and gives them back after the
+// run. The station is to blame, nothing is burnt without its intent, and the next
+// run finishes the unit.
+func withoutRecords(t *testing.T, j *job.Job, k int, fail, heal func(*rig)) {
+	t.Helper()
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, release, j)
+		w := r.watch()
+		r.sink = func(ev flow.Event) {
+			if ev.Seq == k {
+				fail(r)
+			}
+		}
+		res := r.run()
+		r.sink = nil
+		heal(r)
+		r.mustBlameRecords(res)
+		r.mustHaveIntended(w.acts)
+		r.mustKeepKeys()
+		r.chip.PowerCycle()
+		if res := r.run(); res.Exit != 0 {
+			t.Fatalf("with the records back, the run ended as %s: %v", res.Verdict, res.Err)
+		}
+		r.mustBeSecured(true)
+	})
+}
+
+// mustBlameRecords accepts ERROR with a code of the records, and PASS or a remark
+// after it once the records have it.
+func (r *rig) mustBlameRecords(res flow.Result) {
+	r.t.Helper()
+	if res.Verdict == "PASS" {
+		r.mustBeOnRecord()
+		return
+	}
+	if res.Verdict != "ERROR" || !strings.HasPrefix(string(res.Code), "E6") {
+		r.t.Errorf("without records, the run ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+	}
+}
+
+// mustHaveIntended counts the burns that went over the wire against the intents on
+// record.
+func (r *rig) mustHaveIntended(acts []string) {
+	r.t.Helper()
+	sent := 0
+	for _, act := range acts {
+		if strings.HasPrefix(act, "burn") {
+			sent++
+		}
+	}
+	if n := len(r.burns()); sent > n {
+		r.t.Errorf("%d burns were sent, %d intents are on record", sent, n)
+	}
+}
+
+func (r *rig) closeRecords() { check(r.t, r.store.Close()) }
+
+func (r *rig) reopenRecords() {
+	r.t.Helper()
+	store, err := records.Open(r.t.Context(), r.store.Path())
+	check(r.t, err)
+	r.store = store
+}
+
+// asIntruder does something to the database from beside the station.
+func (r *rig) asIntruder(statement string) {
+	r.t.Helper()
+	if r.intruder == nil {
+		db, err := sql.Open("sqlite", "file://"+r.store.Path())
+		check(r.t, err)
+		db.SetMaxOpenConns(1)
+		r.t.Cleanup(func() { check(r.t, db.Close()) })
+		r.intruder = db
+	}
+	_, err := r.intruder.ExecContext(r.t.Context(), statement)
+	check(r.t, err)
+}
