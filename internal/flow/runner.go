@@ -4,15 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
 	"provision/internal/efuse"
 	"provision/internal/esptool"
 	"provision/internal/fault"
+	"provision/internal/flashcrypt"
 	"provision/internal/job"
 	"provision/internal/keys"
 	"provision/internal/records"
+	"provision/internal/secureboot"
 )
 
 // Config is everything a run needs from outside.
@@ -74,6 +77,7 @@ type runner struct {
 	regions []region  // what goes into flash, by offset
 	boot    []string
 	passed  bool // PASS is in the records
+	parked  bool // was parked before this run: stays as it is
 }
 
 // Results of a run that end it early without a fault.
@@ -129,6 +133,10 @@ func (r *runner) work(ctx context.Context) error {
 	return nil
 }
 
+// clockTolerance is how far the clock may be behind the latest run: two stations
+// on one database are never set to the same second.
+const clockTolerance = 5 * time.Minute
+
 // start checks what can be checked without a unit, and opens the run's record.
 func (r *runner) start(ctx context.Context) error {
 	const step = "start"
@@ -138,11 +146,19 @@ func (r *runner) start(ctx context.Context) error {
 			return asFault(step, err, fault.SerialForm)
 		}
 	}
+	if err := errors.Join(flashcrypt.SelfTest(), secureboot.SelfTest()); err != nil {
+		return fault.New(fault.Internal, step, err)
+	}
 	if !r.cfg.DryRun {
-		if _, err := r.cfg.Records.Check(ctx); err != nil {
+		health, err := r.cfg.Records.Check(ctx)
+		if err != nil {
 			return asFault(step, err, fault.Database)
 		}
-		err := r.cfg.Records.StartRun(ctx, records.Run{
+		if now := r.cfg.Now(); health.LatestAt.Sub(now) > clockTolerance {
+			return fault.New(fault.ClockWrong, step, fmt.Errorf("the clock says %s, and the last run began at %s",
+				now.UTC().Format(time.DateTime), health.LatestAt.UTC().Format(time.DateTime)))
+		}
+		err = r.cfg.Records.StartRun(ctx, records.Run{
 			ID: r.cfg.RunID, StartedAt: r.cfg.Now(), Station: p.Station.Name, Slot: r.cfg.Slot, Port: r.cfg.PortName,
 			ProfileName: p.Path, ProfileSHA256: r.cfg.Job.ProfileSHA256(), Version: r.cfg.Version, Operator: r.cfg.Operator,
 		})
@@ -187,14 +203,15 @@ func (r *runner) emit(ctx context.Context, ev Event) error {
 		r.cfg.Sink(ev)
 		return nil
 	}
-	r.seq++
-	ev.Seq = r.seq
-	var err error
+	ev.Seq = r.seq + 1
 	if r.recorded {
-		err = r.record(context.WithoutCancel(ctx), ev)
+		if err := r.record(context.WithoutCancel(ctx), ev); err != nil {
+			return err
+		}
 	}
+	r.seq++
 	r.cfg.Sink(ev)
-	return err
+	return nil
 }
 
 func (r *runner) record(ctx context.Context, ev Event) error {
