@@ -19,6 +19,7 @@ const (
 	BadMAC         Code = "E206"
 	WrongCrystal   Code = "E207"
 	FlashProtected Code = "E208"
+	OtherPolicy    Code = "E209"
 
 	ReadBack      Code = "E301"
 	LockMissing   Code = "E302"
@@ -59,4 +60,5 @@ const (
 
 	Internal    Code = "E901"
 	Interrupted Code = "E902"
+	ClockWrong  Code = "E903"
 )

@@ -68,6 +68,10 @@ var pages = []Page{
 		"The flash chip is protected against writing.",
 		"Put the unit in the red bin.",
 		false, Fail},
+	{OtherPolicy, Part, "other policy",
+		"The unit was finished before, and its fuses do not meet what this profile asks for.",
+		"Put the unit aside and let the lead look its record up.",
+		false, Park},
 
 	{ReadBack, Fuse, "fuse reads back wrong",
 		"A fuse was burnt but does not read back as it should.",
@@ -207,4 +211,8 @@ var pages = []Page{
 		"The work was stopped by a person or by the system.",
 		"Start the same unit again: it goes on where it stopped.",
 		true, Error},
+	{ClockWrong, Station, "clock wrong",
+		"The station's clock is behind the records.",
+		"Set the clock and try again.",
+		false, Error},
 }
