@@ -10,7 +10,6 @@ import (
 // Messages of an ESP-IDF app that give its build options away. Source: ESP-IDF
 // bootloader_support (flash_encrypt.c, secure_boot.c), esp_system cpu_start.
 const (
-	saysFixCryptCnt   = "requires FLASH_CRYPT_CNT efuse to be write protected. Fixing now..."
 	saysFixKey        = "should not be readable. Fixing.."
 	saysModeRelease   = "Flash encryption mode is RELEASE"
 	saysModeDevelop   = "Flash encryption mode is DEVELOPMENT (not secure)"
@@ -65,8 +64,8 @@ func (b *boot) appInformation(d *image.AppDescriptor) {
 // missing. It reports false when the chip stopped.
 func (b *boot) fixFuses(says func(string) bool) bool {
 	f := b.chip.efuse.fuses
-	if says(saysFixCryptCnt) && f.absDone0() && f.encryptionOn() && f.wrDis()&4 == 0 && f.cryptCnt() != 0x7F {
-		b.fail(tagEncrypt, "Flash encryption & Secure Boot together "+saysFixCryptCnt)
+	if says(image.MsgFreezesCounter) && f.absDone0() && f.encryptionOn() && f.wrDis()&4 == 0 && f.cryptCnt() != 0x7F {
+		b.fail(tagEncrypt, "Flash encryption & Secure Boot together "+image.MsgFreezesCounter)
 		if !b.burn(fuseWrDisCryptCnt) {
 			return false
 		}

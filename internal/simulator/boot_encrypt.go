@@ -27,7 +27,7 @@ func (b *boot) encryptionState() bool {
 // counter. What it has begun before a failure stays.
 func (b *boot) enableEncryption(t bootTable) bool {
 	f := b.chip.efuse.fuses
-	if b.features.needsEncryption {
+	if b.features.NeedsEncryption {
 		b.fail(tagBoot, "flash encryption is not enabled, and SECURE_FLASH_REQUIRE_ALREADY_ENABLED is set, refusing to boot.")
 		return false
 	}
@@ -82,9 +82,9 @@ func (b *boot) encryptionLocks() (want Fuses) {
 		fuse      Fuses
 		does, not string
 	}{
-		{b.features.keepsDLEncrypt, fuseDLEncrypt, "Disable UART bootloader encryption...", saysKeepsDLEncrypt},
-		{b.features.keepsDLDecrypt, fuseDLDecrypt, "Disable UART bootloader decryption...", saysKeepsDLDecrypt + " - SECURITY COMPROMISED"},
-		{b.features.keepsDLCache, fuseDLCache, "Disable UART bootloader MMU cache...", saysKeepsDLCache + " - SECURITY COMPROMISED"},
+		{b.features.KeepsDLEncrypt, fuseDLEncrypt, "Disable UART bootloader encryption...", image.MsgKeepsDLEncrypt},
+		{b.features.KeepsDLDecrypt, fuseDLDecrypt, "Disable UART bootloader decryption...", image.MsgKeepsDLDecrypt + " - SECURITY COMPROMISED"},
+		{b.features.KeepsDLCache, fuseDLCache, "Disable UART bootloader MMU cache...", image.MsgKeepsDLCache + " - SECURITY COMPROMISED"},
 	} {
 		if lock.kept {
 			b.warn(tagEncrypt, "%s", lock.not)
@@ -112,7 +112,7 @@ func (b *boot) encryptContents(t bootTable) bool {
 	if !b.encryptRegion(bootloaderAt, len(own.bytes), cipher) {
 		return false
 	}
-	if b.features.secureBootV1 && !b.encryptRegion(digestAt, norSector, cipher) {
+	if b.features.SecureBootV1 && !b.encryptRegion(digestAt, norSector, cipher) {
 		return false
 	}
 	b.info(tagEncrypt, "bootloader encrypted successfully")
@@ -161,7 +161,7 @@ func (b *boot) encryptRegion(off, n int, cipher *flashcrypt.Cipher) bool {
 func (b *boot) setCryptCnt() bool {
 	count := b.chip.efuse.fuses.cryptCnt()
 	set := ^count & (count + 1) & 0x7F
-	if b.features.release {
+	if b.features.Release {
 		b.info(tagEncrypt, "Setting CRYPT_CNT for permanent encryption")
 		set = 0x7F &^ count
 	}

@@ -131,7 +131,7 @@ func (b *boot) checkSums(off int, size uint32, h header, end int) (checkedImage,
 		length += hashLen
 	}
 	full := length
-	if b.features.checksApps && off != bootloaderAt {
+	if b.features.ChecksApps && off != bootloaderAt {
 		full += secureboot.BlockLenV1
 	}
 	if uint32(full) > size {
@@ -156,7 +156,7 @@ func segmentSum(img []byte, count int) byte {
 // checkOrigin verifies the signature when the bootloader was built to, else the
 // appended hash. It returns why the app is refused, or nothing.
 func (b *boot) checkOrigin(off int, img checkedImage) Cause {
-	if !b.features.checksApps {
+	if !b.features.ChecksApps {
 		if img.HashAppended && !b.hashHolds(img) {
 			return CauseAppCorrupt
 		}

@@ -28,11 +28,11 @@ func (b *boot) secondStage(loaded bootloader) {
 func (b *boot) introduce() bool {
 	f, h := b.features, b.loaded.header
 	b.clock = 25
-	b.info(tagBoot, "ESP-IDF %s 2nd stage bootloader", f.version)
-	if f.compiled != "" {
-		b.info(tagBoot, "compile time %s", f.compiled)
+	b.info(tagBoot, "ESP-IDF %s 2nd stage bootloader", f.IDFVersion)
+	if f.Compiled != "" {
+		b.info(tagBoot, "compile time %s", f.Compiled)
 	}
-	if f.unicore {
+	if f.Unicore {
 		b.warn(tagBoot, "Unicore bootloader")
 	} else {
 		b.info(tagBoot, "Multicore bootloader")

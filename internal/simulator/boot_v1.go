@@ -17,17 +17,17 @@ const (
 // bootloader_utility.c, load_image.
 func (b *boot) enableSecurity(t bootTable) (done, ok bool) {
 	f := b.features
-	if f.secureBootV1 && !b.generateDigest() {
+	if f.SecureBootV1 && !b.generateDigest() {
 		return b.refused()
 	}
 	var encrypting bool
-	if f.flashEncryption {
+	if f.FlashEncryption {
 		b.info(tagBoot, "Checking flash encryption...")
 		if encrypting = !b.encryptionState(); encrypting && !b.enableEncryption(t) {
 			return b.refused()
 		}
 	}
-	if f.secureBootV1 {
+	if f.SecureBootV1 {
 		b.info(tagBoot, "Checking secure boot...")
 		if err := b.enableSecureBoot(); err != 0 {
 			b.fail(tagBoot, "FAILED TO ENABLE SECURE BOOT (%d).", err)
@@ -58,7 +58,7 @@ func (b *boot) generateDigest() bool {
 		b.info(tagSecureV1, "bootloader secure boot is already enabled. No need to generate digest. continuing..")
 		return true
 	}
-	if b.features.needsSecureBoot {
+	if b.features.NeedsSecureBoot {
 		b.fail(tagSecureV1, "secure boot is not enabled, and SECURE_BOOT_REQUIRE_ALREADY_ENABLED is set, refusing to boot.")
 		return b.noDigest(espErrInvalidState)
 	}
@@ -146,13 +146,13 @@ func (b *boot) enableSecureBoot() int {
 
 // commonLocks are the fuses that both features burn, unless the build leaves them.
 func (b *boot) commonLocks(tag string) (want Fuses) {
-	if b.features.keepsJTAG {
+	if b.features.KeepsJTAG {
 		b.warn(tag, "Not disabling JTAG - SECURITY COMPROMISED")
 	} else {
 		b.info(tag, "Disable JTAG...")
 		want = want.or(fuseJTAGDisable)
 	}
-	if b.features.keepsBasic {
+	if b.features.KeepsBASIC {
 		b.warn(tag, "Not disabling ROM BASIC fallback - SECURITY COMPROMISED")
 	} else {
 		b.info(tag, "Disable ROM BASIC interpreter fallback...")

@@ -80,20 +80,20 @@ const (
 
 // content are the texts and the key that findFeatures looks for.
 func (s BootloaderSpec) content() []byte {
-	out := text(fmt.Sprintf("%s%#x", tableMark, s.TableOffset), "Multicore bootloader")
+	out := text(fmt.Sprintf("%s%#x", tableMark, s.TableOffset), image.MsgMulticore)
 	if s.AppKey != nil {
-		out = append(out, text(saysVerifying)...)
+		out = append(out, text(image.MsgVerifying)...)
 		out = append(out, s.AppKey[:]...)
 	}
 	if s.SecureBootV1 {
-		out = append(out, text(tagSecureV1, saysBlowing)...)
+		out = append(out, text(image.MsgTagSecureBootV1, image.MsgBlowing)...)
 	}
 	if s.FlashEncryption {
-		out = append(out, text(saysEncryption)...)
+		out = append(out, text(image.MsgEncryption)...)
 		if s.Release {
-			out = append(out, text(saysRelease)...)
+			out = append(out, text(image.MsgRelease)...)
 		} else {
-			out = append(out, text(saysKeepsDLEncrypt)...)
+			out = append(out, text(image.MsgKeepsDLEncrypt)...)
 		}
 	}
 	return out
@@ -164,7 +164,7 @@ func BuildApp(s AppSpec) ([]byte, error) {
 		content = append(content, text("eFuse BLOCK%d "+saysFixKey)...)
 	}
 	if s.Release {
-		content = append(content, text(saysFixCryptCnt, saysModeRelease)...)
+		content = append(content, text(image.MsgFreezesCounter, saysModeRelease)...)
 	}
 	var err error
 	spec.Segments, err = layOut([]SegmentSize{
