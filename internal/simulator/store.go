@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,7 +51,7 @@ func Create(dir string, cfg Config) error {
 		name    string
 		content []byte
 	}{ // efuse.bin last: with it there is a chip
-		{flashFile, bytes.Repeat([]byte{0xFF}, int(cfg.FlashSize))},
+		{flashFile, blankFlash(cfg.FlashSize)},
 		{factsFile, description},
 		{fuseFile, cfg.factoryFuses().Bytes()},
 	}

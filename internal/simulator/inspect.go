@@ -1,0 +1,79 @@
+package simulator
+
+import (
+	"fmt"
+	"os"
+)
+
+// Fuses are the true fuse words, behind any read protection.
+func (c *Chip) Fuses() Fuses {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.efuse.fuses
+}
+
+// Preburn blows fuses as a chip maker or a former owner did: no registers, no
+// protection, no faults. They take effect at the next reset or reload.
+func (c *Chip) Preburn(f Fuses) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f[0][7] = 0
+	c.efuse.fuses.add(f)
+	c.efuse.changed(c.efuse.fuses)
+	if c.mode == modeOff {
+		c.efuse.reload()
+	}
+	return c.broken
+}
+
+// Flash is a copy of n bytes of flash from off, raw. The range must lie in the chip.
+func (c *Chip) Flash(off, n int) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.inFlash(off, n); err != nil {
+		return nil, err
+	}
+	return c.nor.read(uint32(off), n), nil
+}
+
+// SetFlash overwrites flash content, as a gang programmer would before the chip is
+// soldered: bits may go either way.
+func (c *Chip) SetFlash(off int, p []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.inFlash(off, len(p)); err != nil {
+		return err
+	}
+	copy(c.nor.data[off:], p)
+	c.nor.changed(uint32(off), len(p))
+	return c.broken
+}
+
+func (c *Chip) inFlash(off, n int) error {
+	if off < 0 || n < 0 || off+n > len(c.nor.data) {
+		return fmt.Errorf("flash of %d bytes has no range %#x+%#x: %w", len(c.nor.data), off, n, os.ErrInvalid)
+	}
+	return nil
+}
+
+// FlashSize is the true size of the flash in bytes.
+func (c *Chip) FlashSize() int { return len(c.nor.data) }
+
+// MAC is the factory MAC as burnt.
+func (c *Chip) MAC() [6]byte {
+	f := c.Fuses()
+	return [6]byte{
+		byte(f[0][2] >> 8), byte(f[0][2]),
+		byte(f[0][1] >> 24), byte(f[0][1] >> 16), byte(f[0][1] >> 8), byte(f[0][1]),
+	}
+}
+
+// Revision is the chip revision as the fuses and the date register give it.
+func (c *Chip) Revision() (major, minor int) { return revision(c.Fuses(), c.board.apbDate) }
+
+// Counters says how much has happened since the chip was opened.
+func (c *Chip) Counters() Counters {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.faults.count
+}
