@@ -14,9 +14,10 @@ const maxTries = 4
 var errIdle = errors.New("chip is idle again") // SYNC answered, the command not; stays inside
 
 // command sends req once and returns its result and value field. The link is
-// brought in step before, if need be, but req is never repeated. Errors are the
-// cause of ctx, *ROMError, or wrap ErrNoReply (the command may have been carried
-// out) or ErrLinkLost.
+// brought in step before, if need be, and the chip asked who it is, but req is
+// never repeated. Errors are the cause of ctx, *ROMError, or wrap ErrNoReply (the
+// command may have been carried out), ErrLinkLost, or, with req not sent,
+// ErrOtherChip or ErrUnstable.
 func (d *Device) command(ctx context.Context, req request) ([]byte, uint32, error) {
 	defer d.interruptible(ctx)()
 	if ctx.Err() != nil {
@@ -24,6 +25,11 @@ func (d *Device) command(ctx context.Context, req request) ([]byte, uint32, erro
 	}
 	if !d.inStep { // an earlier call was cut short: old replies may still be on the line
 		if err := d.resync(ctx); err != nil {
+			return nil, 0, fmt.Errorf("%v: %w", req.op, err)
+		}
+	}
+	if d.doubted && d.mac != nil && !d.asking {
+		if err := d.SameChip(ctx); err != nil {
 			return nil, 0, fmt.Errorf("%v: %w", req.op, err)
 		}
 	}
@@ -67,7 +73,7 @@ func (d *Device) exchange(ctx context.Context, req request) ([]byte, uint32, err
 			if err := d.send(syncRequest); err != nil {
 				return nil, 0, err
 			}
-			syncs++
+			syncs, d.doubted = syncs+1, true
 		case errors.Is(err, errTimeout):
 			return nil, 0, fmt.Errorf("%w within %v", ErrNoReply, req.hard)
 		case err == nil || isROMError(err):

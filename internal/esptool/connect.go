@@ -23,8 +23,10 @@ const (
 // Connect puts the chip behind port into download mode, gets in step with its ROM
 // and raises the speed to the first of cfg.Bauds that works. A chip that cannot be
 // reached fails within 3 s. Errors wrap ErrNoAnswer, ErrGarbled,
-// ErrNotDownloadMode, ErrDownloadDisabled, ErrWrongChip, ErrLinkLost or the cause
-// of ctx. The port stays open and the caller's, also on failure.
+// ErrNotDownloadMode, ErrDownloadDisabled, ErrWrongChip, ErrUnstable, ErrLinkLost
+// or the cause of ctx. The port stays open and the caller's, also on failure.
+//
+// The Device belongs to the chip it finds: see SameChip.
 //
 // A port without reset lines is used as with ResetNone, with a warning: the chip
 // has to be in download mode already.
@@ -46,7 +48,8 @@ func Connect(ctx context.Context, port Port, cfg Config) (*Device, error) {
 
 // Reconnect puts the chip back into download mode after Run, a lost link or a
 // power cycle, at the speed of before where that still works, and attaches the
-// flash again if it was. Errors are those of Connect.
+// flash again if it was. Errors are those of Connect, and ErrOtherChip when
+// another chip answers: nothing was written to that one.
 func (d *Device) Reconnect(ctx context.Context) error {
 	d.stats.Reconnects++
 	if err := d.enter(ctx); err != nil {
@@ -64,8 +67,8 @@ func (d *Device) Reconnect(ctx context.Context) error {
 	return nil
 }
 
-// enter reaches the ROM, makes sure that it is an ESP32's, and measures the crystal
-// while the speed is one the ROM chose.
+// enter reaches the ROM, makes sure that it is an ESP32's and the same one's as
+// before, and measures the crystal while the speed is one the ROM chose.
 func (d *Device) enter(ctx context.Context) error {
 	defer d.interruptible(ctx)()
 	if err := d.reach(ctx); err != nil {
@@ -73,6 +76,9 @@ func (d *Device) enter(ctx context.Context) error {
 	}
 	d.flash.attached = false
 	if err := d.checkMagic(ctx); err != nil {
+		return err
+	}
+	if err := d.SameChip(ctx); err != nil {
 		return err
 	}
 	return d.measureCrystal(ctx)

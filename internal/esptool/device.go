@@ -13,6 +13,7 @@ var (
 	ErrNotDownloadMode  = errors.New("chip is not in download mode")
 	ErrDownloadDisabled = errors.New("download mode is disabled by fuse (UART_DOWNLOAD_DIS)")
 	ErrWrongChip        = errors.New("not a classic ESP32")
+	ErrOtherChip        = errors.New("not the chip that the session began with")
 	ErrNoReply          = errors.New("the command was not answered")    // it may or may not have been carried out
 	ErrLinkLost         = errors.New("the chip stopped answering")      // Reconnect may help
 	ErrUnstable         = errors.New("two reads of the same differ")    // the line or the chip
@@ -112,6 +113,10 @@ type Device struct {
 	tail      []byte     // last bytes received, kept while connecting
 	listening bool       // keep tail
 	printed   []byte     // received by Console and not yet delivered
+
+	mac     *macWords // of the chip the session began with; nil: not read yet
+	doubted bool      // a SYNC was needed: another chip may have answered it
+	asking  bool      // SameChip is under way
 
 	crystalHz uint32 // as measured from the UART divider at Connect; 0: not yet
 	flash     flashState

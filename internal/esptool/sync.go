@@ -23,6 +23,7 @@ var syncRequest = request{op: opSync, body: syncBody}
 // wraps ErrLinkLost when the chip stays silent.
 func (d *Device) resync(ctx context.Context) error {
 	d.stats.Resyncs++
+	d.doubted = true
 	limit := d.clock.Now().Add(resyncLimit)
 	if d.busyUntil.After(limit) {
 		limit = d.busyUntil
