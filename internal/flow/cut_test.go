@@ -63,6 +63,18 @@ func TestPowerCutInBurn(t *testing.T) {
 	}
 }
 
+// TestKeyNotComparedYet cuts the power when a key has just been burnt whole and
+// nobody has compared it: it is compared by the next run, not parked.
+func TestKeyNotComparedYet(t *testing.T) {
+	t.Parallel()
+	whole := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))
+	c := newCampaign(t, release)
+	c.each(t, "key whole", []simulator.Faults{
+		{CutBurn: []simulator.CutBurn{{Burn: 1, Mask: whole}}}, // BLOCK1
+		{CutBurn: []simulator.CutBurn{{Burn: 4, Mask: whole}}}, // BLOCK2
+	})
+}
+
 // TestPowerCutInFlash cuts the power half-way through erasing a sector and through
 // programming a page.
 func TestPowerCutInFlash(t *testing.T) {

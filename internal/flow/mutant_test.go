@@ -1,0 +1,124 @@
+package flow_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// mutants are ways to get the order of work wrong that a reviewer might not see.
+// Each must be noticed by the tests of this package: "killed" names those that are
+// there for it.
+var mutants = []mutant{
+	{"I2: burn without an intent on disk",
+		"id, err := r.intend(ctx, step, b, facts)", "id, err := int64(0), error(nil)", "TestBeforeEachBurn"},
+	{"I2: burn although the intent was refused",
+		`return fmt.Errorf("not burning, the intent is not on disk: %w", err)`, `_ = fmt.Errorf`, "TestRecordsRefuse"},
+	{"I2: go on with keys that were not sealed",
+		"if err := r.seal(ctx, name); err != nil {", "if err := r.reopen(ctx, name); err != nil {", "TestPass|TestBeforeEachBurn"},
+	{"I3: hide a key that the records do not have as compared",
+		"if err := r.cfg.Records.MarkVerified(ctx, r.unit.ID, purposeOf(block), r.cfg.Now()); err != nil {",
+		"if err := ctx.Err(); err != nil {", "TestBeforeEachBurn"},
+	{"I3: believe a key without comparing it",
+		"proof, err := efuse.Compare(r.words, block, r.keyBlock(block))\n\t\t\tif err != nil {",
+		"proof, err := efuse.ProvenFromJournal(true, true), ctx.Err()\n\t\t\tif err != nil {", "TestWeakFuses"},
+	{"I3: write flash after the keys are locked",
+		"if r.goal.FlashEncryption {\n\t\tsteps = append(steps, r.keySteps(1)...)",
+		"if r.goal.FlashEncryption {\n\t\tsteps = append(append(steps[:1:1], r.keySteps(1)...), r.flashSteps()...)", "TestOrder"},
+	{"I3: ABS_DONE_0 after FLASH_CRYPT_CNT",
+		"if r.goal.SecureBootV1 {\n\t\tsteps = append(steps, r.stageStep(\"burn ABS_DONE_0\"",
+		"if r.goal.FlashEncryption {\n\t\tsteps = append(steps, r.stageStep(\"burn FLASH_CRYPT_CNT\", efuse.StageEncryption, 0))\n\t}\n\tif r.goal.SecureBootV1 {\n\t\tsteps = append(steps, r.stageStep(\"burn ABS_DONE_0\"", "TestOrder"},
+	{"I3: shut the doors without a second look at flash",
+		"steps = append(steps, r.proveFlash())", "_ = r.proveFlash", "TestFlashChangesUnderUs"},
+	{"I3: let a plain bootloader start before its key is locked",
+		"return r.goal.SecureBootV1 && !r.goal.FlashEncryption", "return false && !r.goal.FlashEncryption", "TestOrder|TestPowerCut$"},
+	{"I4: a second key for a unit that has one",
+		"if err := r.openKeys(ctx); err != nil {\n\t\treturn asFault(step,", "if err := ctx.Err(); err != nil {\n\t\treturn asFault(step,", "TestPowerCutInBurn"},
+	{"I4: park a key that is whole and not yet compared",
+		"return efuse.Preview(r.words, r.goal, r.proven)", "return efuse.Plan(r.words, r.goal, r.proven)", "TestKeyNotComparedYet"},
+	{"I4: an interruption cuts a burn off from its records",
+		"context.WithTimeout(context.WithoutCancel(ctx), burnLimit)", "context.WithTimeout(ctx, burnLimit)", "TestInterruptedInBurn"},
+	{"I5: work on a complete unit",
+		"if r.unit != nil && r.unit.State == records.StateComplete {", "if false {", "TestDone"},
+	{"I5: greet whatever claims a complete unit's MAC",
+		"if final[block][i]&^r.words[block][i] != 0 {", "if i > 7 {", "TestAnotherChip"},
+	{"I6: PASS without the app seen",
+		"if r.cfg.Job.Profile.BootCheck != nil {", "if false {", "TestDoesNotStart"},
+	{"I6: PASS that is not on record",
+		"if err != nil && !errors.Is(err, records.ErrNotScrubbed) {", "if errors.Is(err, records.ErrNotFound) {", "TestRecordsRefuse"},
+	{"I6: verify flash by what was sent",
+		"if sum != g.md5 {", "if sum != g.md5 && false {", "TestWornFlash|TestFlashChangesUnderUs"},
+	{"I7: take over a serial number",
+		"case err == nil:\n\t\t\treturn fault.New(fault.SerialUsed", "case err == nil && false:\n\t\t\treturn fault.New(fault.SerialUsed", "TestOneSerial"},
+}
+
+// mutant is one change of a source file.
+type mutant struct {
+	name     string
+	old, new string
+	killed   string // by which tests, as -run takes them
+}
+
+// file is the one source file of this package that has the line to be changed.
+func (m mutant) file(t *testing.T) (path, source string) {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	check(t, err)
+	found := 0
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		check(t, err)
+		if n := strings.Count(string(text), m.old); n > 0 && !strings.HasSuffix(name, "_test.go") {
+			found += n
+			path, source = name, string(text)
+		}
+	}
+	if found != 1 {
+		t.Fatalf("%s: the line to change is there %d times: %s", m.name, found, m.old)
+	}
+	return path, source
+}
+
+// test runs the tests against the changed source, which is nowhere but in a
+// temporary folder.
+func (m mutant) test(t *testing.T) (output string, err error) {
+	t.Helper()
+	path, source := m.file(t)
+	here, err := filepath.Abs(path)
+	check(t, err)
+	dir := t.TempDir()
+	changed, overlay := filepath.Join(dir, path), filepath.Join(dir, "overlay.json")
+	check(t, os.WriteFile(changed, []byte(strings.Replace(source, m.old, m.new, 1)), 0o600))
+	check(t, os.WriteFile(overlay, mustJSON(t, map[string]any{"Replace": map[string]string{here: changed}}), 0o600))
+	out, err := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-run", m.killed, ".").CombinedOutput()
+	return string(out), err
+}
+
+// TestMutants changes the flow as mutants say, one at a time, and runs the tests
+// that are there to notice. It compiles the package once for each, so it runs only
+// when asked for (docs/evidence.md).
+func TestMutants(t *testing.T) {
+	if os.Getenv("PROVISION_MUTANTS") == "" {
+		t.Skip("compiles the package once per mutant; set PROVISION_MUTANTS=1")
+	}
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			out, err := m.test(t)
+			if err == nil {
+				t.Errorf("not noticed by %s", m.killed)
+			} else if !strings.Contains(out, "--- FAIL") {
+				t.Errorf("the mutant does not compile:\n%s", out)
+			}
+		})
+	}
+}
+
+// TestMutantsApply: each mutant still finds the line it changes.
+func TestMutantsApply(t *testing.T) {
+	t.Parallel()
+	for _, m := range mutants {
+		m.file(t)
+	}
+}
