@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ func (r *runner) bootStep() Step {
 				}
 				return done
 			})
-			if err != nil && watch.Err() == nil {
+			if err != nil && watch.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
 				return err
 			}
 			if ctx.Err() != nil {
@@ -111,18 +112,18 @@ func (r *runner) afterBoot(ctx context.Context) error {
 		return err
 	}
 	for _, b := range plan {
-		bits, _ := b.Bits()
-		for i := range bits {
-			allowed[b.Block()][i] |= bits[i]
+		burn, _ := b.Bits()
+		for i := range burn {
+			allowed[b.Block()][i] |= burn[i]
 		}
 	}
 	for block := range before {
 		for i := range before[block] {
 			if extra := r.words[block][i] &^ before[block][i] &^ allowed[block][i]; extra != 0 {
-				return fmt.Errorf("BLOCK%d word %d gained bits %08x: %w", block, i, extra, errFirmware)
+				return fmt.Errorf("BLOCK%d word %d gained %d bits: %w", block, i, bits.OnesCount32(extra), errFirmware)
 			}
 			if lost := before[block][i] &^ r.words[block][i]; lost != 0 {
-				return fmt.Errorf("BLOCK%d word %d lost bits %08x: %w", block, i, lost, efuse.ErrUnstable)
+				return fmt.Errorf("BLOCK%d word %d lost %d bits: %w", block, i, bits.OnesCount32(lost), efuse.ErrUnstable)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"provision/internal/efuse"
+	"provision/internal/esptool"
 	"provision/internal/fault"
 	"provision/internal/records"
 )
@@ -232,6 +233,14 @@ func (r *runner) readWords(ctx context.Context) error {
 	w, err := efuse.Read(ctx, r.dev)
 	if err != nil {
 		return err
+	}
+	return r.see(w)
+}
+
+// see takes w for the fuses of the unit, unless they are another chip's.
+func (r *runner) see(w efuse.Words) error {
+	if r.mac != "" && (w[0][1] != r.words[0][1] || w[0][2] != r.words[0][2]) {
+		return fmt.Errorf("the work began on %s: %w", r.mac, esptool.ErrOtherChip)
 	}
 	r.words = w
 	return nil

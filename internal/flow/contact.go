@@ -51,14 +51,39 @@ func (r *runner) connect(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("%s: %w", r.cfg.PortName, err)
 	}
+	if errors.Is(err, esptool.ErrDownloadDisabled) {
+		err = r.closedUnit(ctx, err)
+	}
 	for _, text := range warnings {
 		err = errors.Join(err, r.warn(ctx, "connect", text))
 	}
 	return err
 }
 
-// identify reads what the chip says about itself and refuses parts that are not
-// for this job. A refusal here is about the part: nothing was written.
+// closedUnit says what is known of a unit that can no longer tell its MAC, from the
+// serial number given with it. A unit whose last intent was to close download mode
+// is set aside: it was not seen to be done, and only a person can look at it.
+func (r *runner) closedUnit(ctx context.Context, because error) error {
+	if r.cfg.Serial == "" || r.cfg.Records == nil {
+		return because
+	}
+	unit, err := r.cfg.Records.UnitBySerial(ctx, r.cfg.Serial)
+	if err != nil {
+		return because
+	}
+	if unit.State == records.StateComplete {
+		return fmt.Errorf("%s was completed on %s, and may be this unit: %w", unit.Serial, unit.CompletedAt.Format(time.DateOnly), because)
+	}
+	burns, err := r.cfg.Records.Burns(ctx, unit.ID)
+	if err != nil || len(burns) == 0 || burns[len(burns)-1].Step != closeDownload {
+		return because
+	}
+	r.mac, r.serial = unit.MAC, unit.Serial
+	return fmt.Errorf("%s was to be closed and was cut before that was recorded; this may be it: %w", unit.Serial, because)
+}
+
+// identify reads what the chip says about itself. Whether it is a part for this
+// job is asked later: a finished unit is greeted on any station.
 func (r *runner) identify(ctx context.Context) error {
 	chip, err := r.dev.Identify(ctx)
 	if err != nil {
@@ -79,10 +104,12 @@ func (r *runner) identify(ctx context.Context) error {
 	if err := r.attach(ctx); err != nil {
 		return err
 	}
-	if err := r.emit(ctx, Event{Kind: UnitIdentified, Step: "identify", Chip: r.chipFacts(), Text: r.describe()}); err != nil {
-		return err
-	}
-	err = r.suitable()
+	return r.emit(ctx, Event{Kind: UnitIdentified, Step: "identify", Chip: r.chipFacts(), Text: r.describe()})
+}
+
+// fits holds the part against the job.
+func (r *runner) fits(ctx context.Context) error {
+	err := r.suitable()
 	if errors.Is(err, errFlash) || errors.Is(err, esptool.ErrFlashProtected) {
 		// What the flash says of itself crosses the line without a checksum: no part
 		// is refused for what was heard once. A reset undoes what a garbled request
@@ -108,7 +135,7 @@ func (r *runner) attach(ctx context.Context) error {
 	return r.dev.AttachFlash(ctx, r.chip.FlashPins, min(id.Size(), 16<<20))
 }
 
-// suitable holds the part against the job.
+// suitable is fits, asked once.
 func (r *runner) suitable() error {
 	u := r.cfg.Job.Profile.Unit
 	rev := r.chip.Revision.Full()
@@ -162,125 +189,4 @@ func size(n uint32) string {
 		return fmt.Sprintf("%d MiB", n>>20)
 	}
 	return fmt.Sprintf("%d KiB", n>>10)
-}
-
-// decide classifies the unit from its fuses and the records, and settles which
-// serial number it has.
-func (r *runner) decide(ctx context.Context) error {
-	const step = "classify"
-	if err := r.recall(ctx); err != nil {
-		return asFault(step, err, fault.Database)
-	}
-	r.goal = r.cfg.Job.Goal(r.revision())
-	r.regions = r.layout()
-	if r.unit != nil && r.unit.State == records.StateComplete {
-		return r.complete(ctx)
-	}
-	if err := r.sameSerial(ctx); err != nil {
-		return err
-	}
-	if err := r.openKeys(ctx); err != nil {
-		return asFault(step, err, fault.KeySafety)
-	}
-	v := efuse.Classify(r.words, efuse.Expectation{Known: r.unit != nil, Goal: r.goal, Proven: r.proven})
-	if err := r.emit(ctx, Event{Kind: UnitClassified, Step: step, Class: v.Class.String(), Text: v.Reason}); err != nil {
-		return err
-	}
-	if r.unit != nil && !r.cfg.DryRun {
-		// Reserving what is reserved ties this run to the unit's history.
-		if _, err := r.cfg.Records.Reserve(ctx, r.cfg.RunID, *r.unit, r.cfg.Now()); err != nil {
-			return asFault(step, err, fault.Database)
-		}
-		if err := r.settleBurns(ctx); err != nil {
-			return asFault(step, err, fault.Database)
-		}
-	}
-	switch v.Class {
-	case efuse.ForeignSecured:
-		return fault.New(fault.ForeignSecured, step, errors.New(v.Reason))
-	case efuse.UnsupportedChip:
-		return asFault(step, v.Cause, fault.CodingScheme)
-	case efuse.Contradictory:
-		code := fault.Contradictory
-		if v.Uncertain() {
-			code = fault.KeyUncertain
-		}
-		return fault.New(code, step, errors.New(v.Reason))
-	}
-	return nil
-}
-
-// recall looks the MAC up: what the records know of this unit.
-func (r *runner) recall(ctx context.Context) error {
-	if r.cfg.Records == nil {
-		return nil
-	}
-	if p, err := r.cfg.Records.ParkingOf(ctx, r.mac); err == nil {
-		return fault.New(fault.Code(p.Code), "classify",
-			fmt.Errorf("parked since %s UTC: %s (provision release %s when a person has decided)", p.At.UTC().Format(time.DateTime), p.Reason, r.mac))
-	} else if !errors.Is(err, records.ErrNotParked) {
-		return err
-	}
-	unit, err := r.cfg.Records.UnitByMAC(ctx, r.mac)
-	switch {
-	case errors.Is(err, records.ErrNotFound):
-		return nil
-	case err != nil:
-		return err
-	}
-	r.unit, r.serial = &unit, unit.Serial
-	return nil
-}
-
-// complete is the way of a unit that passed before: it is greeted, not touched.
-func (r *runner) complete(ctx context.Context) error {
-	const step = "classify"
-	if r.cfg.Serial != "" && r.cfg.Serial != r.unit.Serial {
-		return fault.New(fault.MACKnown, step,
-			fmt.Errorf("this unit was completed as %s on %s; %s was not used", r.unit.Serial, r.unit.CompletedAt.Format(time.DateOnly), r.cfg.Serial))
-	}
-	var final efuse.Words
-	for _, b := range r.unit.FinalWords {
-		final[b.Block] = [8]uint32(b.Words)
-	}
-	for block := range final {
-		for i := range final[block] {
-			if final[block][i]&^r.words[block][i] != 0 {
-				return fault.New(fault.Contradictory, step,
-					fmt.Errorf("the records say this unit was completed as %s, but fuses that were burnt then are not burnt now: not the same chip", r.unit.Serial))
-			}
-		}
-	}
-	err := r.emit(ctx, Event{Kind: UnitClassified, Step: step, Class: efuse.OursComplete.String(),
-		Text: fmt.Sprintf("Already complete as %s since %s.", r.unit.Serial, r.unit.CompletedAt.Format(time.DateOnly))})
-	return errors.Join(err, errComplete)
-}
-
-// sameSerial settles the serial number: the one the unit has, the one given, or
-// the next one of the profile's source.
-func (r *runner) sameSerial(ctx context.Context) error {
-	const step = "serial"
-	given := r.cfg.Serial
-	switch {
-	case r.unit != nil && given != "" && given != r.unit.Serial:
-		return fault.New(fault.MACKnown, step, fmt.Errorf("this unit was begun as %s; %s was not used", r.unit.Serial, given))
-	case r.unit != nil:
-		return nil
-	case given == "":
-		var err error
-		if given, err = r.nextSerial(ctx); err != nil {
-			return err
-		}
-	}
-	if r.cfg.Records != nil {
-		other, err := r.cfg.Records.UnitBySerial(ctx, given)
-		switch {
-		case err == nil:
-			return fault.New(fault.SerialUsed, step, &records.SerialUsedError{Serial: given, MAC: other.MAC, At: other.CreatedAt})
-		case !errors.Is(err, records.ErrNotFound):
-			return asFault(step, err, fault.Database)
-		}
-	}
-	r.serial = given
-	return nil
 }

@@ -53,7 +53,7 @@ type Event struct {
 	Burn    *BurnFacts    `json:"burn,omitempty"`    // burn.*
 	Region  *RegionFacts  `json:"region,omitempty"`  // region.verified
 	Keys    []KeyFacts    `json:"keys,omitempty"`    // keys.*
-	Work    *Progress     `json:"work,omitempty"`    // step.progress: how far the whole run is
+	Work    *Progress     `json:"work,omitempty"`    // step.*: how far the step and the run are
 	Station *StationFacts `json:"station,omitempty"` // run.started
 
 	Lines []string `json:"lines,omitempty"` // boot.seen: the boot log
@@ -116,7 +116,7 @@ type KeyFacts struct {
 
 // Progress is how far a run is, in estimated time.
 type Progress struct {
-	Done      int     `json:"done"`  // of this step, in Unit
+	Done      int     `json:"done"`  // of this step: bytes
 	Total     int     `json:"total"` // of this step
 	Percent   float64 `json:"percent"`
 	Remaining float64 `json:"remaining_s"` // estimated seconds to the end of the run

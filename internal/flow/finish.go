@@ -42,11 +42,16 @@ func (r *runner) steps() []Step {
 	if len(r.goal.Freeze) > 0 {
 		steps = append(steps, r.stageStep("freeze", efuse.StageFreeze, 0))
 	}
+	record := r.recordStep()
 	if r.goal.UARTDownloadDis {
-		steps = append(steps, r.stageStep("burn UART_DOWNLOAD_DIS", efuse.StageDownloadMode, 0))
+		steps = append(steps, r.stageStep(closeDownload, efuse.StageDownloadMode, 0))
+		record.Closing = true
 	}
-	return append(steps, r.recordStep())
+	return append(steps, record)
 }
+
+// closeDownload is the burn after which nobody can ask the chip anything.
+const closeDownload = "burn UART_DOWNLOAD_DIS"
 
 // recordStep says PASS: the one place that does.
 func (r *runner) recordStep() Step {
@@ -64,6 +69,9 @@ func (r *runner) recordStep() Step {
 			if len(left) > 0 {
 				return fault.New(fault.LockMissing, name, fmt.Errorf("%s is still to be burnt", left[0].Name()))
 			}
+			if err := r.flashOnRecord(ctx); err != nil {
+				return err
+			}
 			facts := r.keys.facts()
 			err = r.cfg.Records.Complete(ctx, records.Completion{
 				UnitID: r.unit.ID, RunID: r.cfg.RunID, At: r.cfg.Now(), FinalWords: finalWords(r.words),
@@ -76,6 +84,22 @@ func (r *runner) recordStep() Step {
 			return r.emit(ctx, Event{Kind: KeysDestroyed, Step: name, Keys: facts, Text: r.custodyText()})
 		},
 	}
+}
+
+// flashOnRecord holds PASS to its proof: every region of the job is on record as
+// compared in this unit.
+func (r *runner) flashOnRecord(ctx context.Context) error {
+	for i := range r.regions {
+		g := &r.regions[i]
+		ok, err := r.onRecord(ctx, g)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fault.New(fault.DigestDiffer, "", fmt.Errorf("the records do not show that %s at %#x was compared", g.Name, g.Offset))
+		}
+	}
+	return nil
 }
 
 func (r *runner) custodyText() string {
@@ -108,20 +132,23 @@ func (r *runner) finish(ctx context.Context, err error) Result {
 		res.Verdict = string(fault.Done)
 		res.Text = fmt.Sprintf("Already complete as %s; nothing was written.", r.serial)
 	case errors.Is(err, errPlanned):
-		res.Verdict = planned
+		res.Verdict = verdictPlan
 		res.Text = "Dry run: nothing was written."
 	default:
 		r.explain(&res, err)
 	}
-	if note := r.conclude(ctx, res); note != nil && !r.passed && res.Err == nil {
+	if note := r.conclude(ctx, res); note != nil {
+		if res.Err != nil {
+			note = errors.Join(res.Err, note) // the first says what it is called
+		}
 		r.explain(&res, note)
 	}
 	r.announce(ctx, res)
 	return res
 }
 
-// planned is the verdict of a dry run.
-const planned = "PLAN"
+// verdictPlan is the verdict of a dry run.
+const verdictPlan = "PLAN"
 
 // explain fills in what a failure is called and what to do.
 func (r *runner) explain(res *Result, err error) {
@@ -139,8 +166,21 @@ func (r *runner) explain(res *Result, err error) {
 	}
 }
 
-// conclude records a verdict other than PASS, and parks a unit for which a person
-// must decide. A complete unit is not parked for what somebody typed.
+// setAside says whether a unit with that verdict is refused until a person has
+// decided: PARK, and a chip whose fuses do not do what they should. A unit that is
+// complete is not set aside for what somebody typed or for the profile at hand.
+func setAside(res Result) bool {
+	switch res.Code {
+	case fault.MACKnown, fault.OtherPolicy:
+		return false
+	case fault.ReadBack, fault.LockMissing, fault.CannotBurn:
+		return true
+	}
+	return res.Verdict == string(fault.Park)
+}
+
+// conclude records a verdict other than PASS, and parks the unit where a person
+// must decide.
 func (r *runner) conclude(ctx context.Context, res Result) error {
 	if !r.recorded || r.passed {
 		return nil
@@ -150,7 +190,7 @@ func (r *runner) conclude(ctx context.Context, res Result) error {
 		reason = strings.TrimLeft(strings.TrimPrefix(res.Err.Error(), string(res.Code)), ": ")
 	}
 	var parked error
-	if res.Verdict == string(fault.Park) && res.Code != fault.MACKnown && r.mac != "" {
+	if setAside(res) && r.mac != "" && !r.parked {
 		parked = r.cfg.Records.Park(ctx, records.Parking{
 			MAC: r.mac, RunID: r.cfg.RunID, Code: string(res.Code), Reason: reason, At: r.cfg.Now(),
 		})

@@ -1,12 +1,14 @@
 package flow
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"provision/internal/fault"
@@ -67,11 +69,27 @@ func (r *runner) buildRegions() error {
 		g.flash = g.Data
 		if g.Encrypt {
 			g.flash = make([]byte, len(g.Data))
-			if err := cipher.EncryptAt(g.flash, g.Data, g.Offset); err != nil {
+			if err := encrypt(cipher, g); err != nil {
 				return fmt.Errorf("encrypt %s: %w", g.Name, err)
 			}
 		}
 		g.md5 = md5.Sum(g.flash)
+	}
+	return nil
+}
+
+// encrypt fills in a region's ciphertext and decrypts it again: what is burnt for
+// ever is not left to one computation.
+func encrypt(cipher *flashcrypt.Cipher, g *region) error {
+	if err := cipher.EncryptAt(g.flash, g.Data, g.Offset); err != nil {
+		return err
+	}
+	back := make([]byte, len(g.flash))
+	if err := cipher.DecryptAt(back, g.flash, g.Offset); err != nil {
+		return err
+	}
+	if !bytes.Equal(back, g.Data) {
+		return errors.New("it does not decrypt to what it was made from")
 	}
 	return nil
 }
@@ -105,12 +123,19 @@ func (r *runner) writeStep(g *region) Step {
 	return Step{
 		Name: name, Fault: fault.WriteFailed, Cost: time.Duration(len(g.Data)) * time.Second / bytesPerSecond,
 		Check: func(ctx context.Context) (State, error) {
-			if r.doorsShut() || g.Volatile && r.mayHaveRun() {
-				return Done, nil // proved before, or the firmware's own by now
+			if err := r.dev.SameChip(ctx); err != nil {
+				return Needed, err
 			}
-			if err := r.matches(ctx, g); errors.Is(err, errDigest) {
+			if g.Volatile && r.mayHaveRun() {
+				return Done, nil // the firmware's own by now
+			}
+			err := r.matches(ctx, g)
+			switch {
+			case errors.Is(err, errDigest):
 				return Needed, nil
-			} else if err != nil {
+			case err != nil && r.doorsShut():
+				return Done, r.proved(ctx, g, err)
+			case err != nil:
 				return Needed, err
 			}
 			return Done, r.verified(ctx, name, g)
@@ -144,9 +169,39 @@ func (r *runner) mayHaveRun() bool {
 	return (crypt || !r.goal.FlashEncryption) && (boot || !r.goal.SecureBootV1) && (crypt || boot)
 }
 
-// doorsShut reports whether the loader may have lost its view of flash. That lock
-// is burnt only after "verify flash".
+// doorsShut reports whether the loader may have lost its view of flash. Espressif
+// does not say; where it answers, it is asked as ever.
 func (r *runner) doorsShut() bool { return r.words.Field("DISABLE_DL_CACHE") != 0 }
+
+// proved accepts a region that the loader can no longer look at, because is the
+// error it gave, when the records show that it was verified in this very unit with
+// this very content. Anything else is for a person.
+func (r *runner) proved(ctx context.Context, g *region, because error) error {
+	if ctx.Err() != nil {
+		return because
+	}
+	ok, err := r.onRecord(ctx, g)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return fault.New(fault.Contradictory, "", fmt.Errorf(
+			"the loader can no longer read flash (DISABLE_DL_CACHE is burnt), and the records do not show %s as it should be: %w", g.Name, because))
+	}
+	return r.dev.Reconnect(ctx)
+}
+
+// onRecord reports whether the records show g, as it should be now, as what this
+// unit carries.
+func (r *runner) onRecord(ctx context.Context, g *region) (bool, error) {
+	rows, err := r.cfg.Records.Regions(ctx, r.unit.ID)
+	if err != nil {
+		return false, asFault("", err, fault.Database)
+	}
+	return slices.ContainsFunc(rows, func(row records.Region) bool {
+		return row.Offset == int64(g.Offset) && row.Length == int64(len(g.flash)) && row.FlashMD5 == hex.EncodeToString(g.md5[:])
+	}), nil
+}
 
 // matches compares the MD5 of a region. The loader reads flash raw, so that it is
 // of ciphertext where the region is encrypted.
@@ -195,7 +250,7 @@ func (r *runner) proveFlash() Step {
 		Name: name, Fault: fault.DigestDiffer, Cost: time.Second,
 		Check: func(context.Context) (State, error) {
 			if r.doorsShut() {
-				return Done, nil
+				return Done, nil // each region was looked at, or for, a moment ago
 			}
 			return Needed, nil
 		},

@@ -123,10 +123,6 @@ func (r *runner) useKeys(k *unitKeys) error {
 			r.goal.Block2 = block
 		}
 	}
-	if r.goal.FlashEncryption != r.goal.Block1.Known() || r.goal.SecureBootV1 != r.goal.Block2.Known() {
-		return fault.New(fault.Unsupported, "keys", fmt.Errorf(
-			"%s was begun with another policy than this profile's; finish it with the profile it was begun with", r.serial))
-	}
 	return r.buildRegions()
 }
 
@@ -146,9 +142,6 @@ func (r *runner) keysStep() Step {
 			if err := r.reserve(ctx, name); err != nil {
 				return err
 			}
-			if !r.goal.FlashEncryption && !r.goal.SecureBootV1 {
-				return r.useKeys(newUnitKeys(keys.UnitKeys{}, nil)) // a plain unit has none
-			}
 			if err := r.seal(ctx, name); err != nil {
 				return err
 			}
@@ -159,10 +152,7 @@ func (r *runner) keysStep() Step {
 
 func (r *runner) reserve(ctx context.Context, step string) error {
 	p := r.cfg.Job.Profile
-	goal, err := json.Marshal(map[string]any{
-		"secure_boot": p.SecureBoot.Version, "flash_encryption": p.FlashEncryption.Enabled, "policy": p.FlashEncryption.Policy,
-		"lock": p.Lock.Burn, "freeze": p.Lock.Freeze, "uart_download_dis": p.Lock.UARTDownloadDis, "signer": r.cfg.Job.Signer,
-	})
+	goal, err := json.Marshal(r.policy())
 	if err != nil {
 		return err
 	}

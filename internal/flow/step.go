@@ -30,6 +30,9 @@ type Step struct {
 	// Burns is set for steps that program eFuses: they cannot be undone, and an
 	// interruption waits for their read-back.
 	Burns bool
+	// Closing is set for a step that an interruption may not come before: what is
+	// done must not go unrecorded.
+	Closing bool
 	// Cost is the estimated time, for the remaining-time display only.
 	Cost time.Duration
 	// Fault is the code for an error that has no code of its own.
@@ -42,10 +45,10 @@ const burnLimit = 60 * time.Second
 
 // step runs s on the unit: nothing if it is already done.
 func (r *runner) step(ctx context.Context, s Step) error {
-	if err := context.Cause(ctx); err != nil {
+	if err := context.Cause(ctx); err != nil && !s.Closing {
 		return r.fault(s, err)
 	}
-	if s.Burns {
+	if s.Burns || s.Closing {
 		// From the check that plans the burn to the read-back that proves it, an
 		// interruption waits: a burn nobody looked at is the one state to avoid.
 		var cancel context.CancelFunc

@@ -1,0 +1,119 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"provision/internal/efuse"
+	"provision/internal/fault"
+	"provision/internal/records"
+)
+
+// policy is what a unit is begun with, and has to be finished with: kept as the
+// goal of its row. Field names are those of the profile.
+type policy struct {
+	SecureBoot      int      `json:"secure_boot"`
+	FlashEncryption bool     `json:"flash_encryption"`
+	CryptCount      uint8    `json:"crypt_count"`
+	CryptConfig     uint8    `json:"crypt_config"`
+	Lock            []string `json:"lock"`
+	Freeze          []string `json:"freeze"`
+	UARTDownloadDis bool     `json:"uart_download_dis"`
+	Custody         string   `json:"custody"`
+	Recipients      []string `json:"recipients,omitempty"` // under escrow: who the kept copy is sealed to
+}
+
+// policy is that of the run's profile.
+func (r *runner) policy() policy {
+	p := r.cfg.Job.Profile
+	out := policy{
+		SecureBoot: p.SecureBoot.Version, FlashEncryption: p.FlashEncryption.Enabled,
+		CryptCount: p.FlashEncryption.CryptCount(), CryptConfig: p.FlashEncryption.CryptConfig,
+		Lock: p.Lock.Burn, Freeze: p.Lock.Freeze, UARTDownloadDis: p.Lock.UARTDownloadDis, Custody: string(p.Keys.Custody),
+	}
+	if records.Custody(p.Keys.Custody) == records.Escrow {
+		out.Recipients = p.Keys.Recipients
+	}
+	return out
+}
+
+// sealing reports whether two policies seal the same keys to the same people.
+func (p policy) sealing(other policy) bool {
+	return p.Custody == other.Custody && fmt.Sprint(p.Recipients) == fmt.Sprint(other.Recipients) &&
+		p.SecureBoot == other.SecureBoot && p.FlashEncryption == other.FlashEncryption
+}
+
+// differs names the fields in which two policies differ.
+func (p policy) differs(other policy) (names []string) {
+	a, b := reflect.ValueOf(p), reflect.ValueOf(other)
+	for i := range a.NumField() {
+		x, y := a.Field(i), b.Field(i)
+		if x.Kind() == reflect.Slice && x.Len() == 0 && y.Len() == 0 || reflect.DeepEqual(x.Interface(), y.Interface()) {
+			continue
+		}
+		name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
+// samePolicy refuses to finish a unit under another policy than it was begun with:
+// what is burnt cannot follow the profile, and what was sealed was sealed to other
+// people. Before the first burn a unit may still change to a policy with the same
+// keys.
+func (r *runner) samePolicy(ctx context.Context) error {
+	const step = "classify"
+	var begun policy
+	if err := json.Unmarshal(r.unit.Goal, &begun); err != nil {
+		return fault.New(fault.Database, step, fmt.Errorf("the policy that %s was begun with cannot be read: %w", r.unit.Serial, err))
+	}
+	now := r.policy()
+	names := now.differs(begun)
+	if len(names) == 0 {
+		return nil
+	}
+	refusal := fault.New(fault.Unsupported, step, fmt.Errorf(
+		"%s was begun with another policy than this profile has (%s differs); finish it with %s",
+		r.unit.Serial, strings.Join(names, ", "), r.begunWith(ctx)))
+	if !now.sealing(begun) || r.cfg.DryRun {
+		return refusal
+	}
+	goal, err := json.Marshal(now)
+	if err != nil {
+		return err
+	}
+	switch err := r.cfg.Records.Regoal(ctx, r.unit.ID, goal); {
+	case errors.Is(err, records.ErrBurnt):
+		return refusal
+	case err != nil:
+		return asFault(step, err, fault.Database)
+	}
+	r.unit.Goal = goal
+	return nil
+}
+
+// begunWith names the profile of the unit's first run.
+func (r *runner) begunWith(ctx context.Context) string {
+	runs, err := r.cfg.Records.Runs(ctx, records.RunFilter{UnitID: r.unit.ID})
+	if err != nil || len(runs) == 0 {
+		return "the profile it was begun with"
+	}
+	return runs[len(runs)-1].ProfileName
+}
+
+// meetsPolicy asks of a finished unit whether its fuses are what this profile
+// asks for. The keys are locked, so that the question needs no keys.
+func (r *runner) meetsPolicy() error {
+	left, err := efuse.Plan(r.words, r.goal, efuse.ProvenFromJournal(true, true))
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("%s is not burnt", left[0].Name())
+	}
+	if err != nil {
+		return fault.New(fault.OtherPolicy, "classify", fmt.Errorf("%s was finished under another policy: %w", r.unit.Serial, err))
+	}
+	return nil
+}
