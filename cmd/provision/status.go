@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/internal/fault"
 	"provision/internal/flow"
 	"provision/internal/records"
 )
@@ -50,11 +51,11 @@ func (a *app) status() *cobra.Command {
 func (a *app) known(ctx context.Context, d dbFlags) func(mac string) (*records.Unit, error) {
 	return func(mac string) (*records.Unit, error) {
 		store, err := d.open(ctx)
-		if err != nil {
-			if d.db != "" || d.station != "" {
-				return nil, err
-			}
+		if d.db == "" && d.station == "" && fault.CodeOf(err) == fault.FileMissing {
 			return nil, nil // no records were named, and none are here
+		}
+		if err != nil {
+			return nil, err
 		}
 		defer store.Close()
 		u, err := store.UnitByMAC(ctx, mac)
