@@ -89,6 +89,7 @@ func (b *builder) bootloader() {
 		return
 	}
 	b.verifyingBootloader(path, data)
+	b.bootloaderBuiltFor(path, data)
 	b.job.Bootloader = data
 	b.bootFlash = im.FlashSize.Bytes()
 	b.job.FlashNeeds = max(b.job.FlashNeeds, im.FlashSize.Bytes())
@@ -133,6 +134,7 @@ func (b *builder) app() {
 		return
 	}
 	b.signature(path, data, im)
+	b.appBuiltFor(path, data)
 	part, ok := b.appPartition(path)
 	if !ok {
 		return
