@@ -58,6 +58,7 @@ type Burn struct {
 	bits     [8]uint32 // of BLOCK0; not used by StageKey
 	key      KeyBlock  // StageKey: what the block is to hold; StageHide: what it must hold
 	needs    [8]uint32 // bits of BLOCK0 that are set before this burn
+	chip     chipID    // the one it was planned for
 	waits    error     // why it cannot be executed as it stands; nil: it can
 }
 

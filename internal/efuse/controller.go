@@ -70,14 +70,18 @@ func (c controller) reload(ctx context.Context) error {
 	return fmt.Errorf("reload fuses: %w", failed)
 }
 
-// program burns bits, given as the words stored in the block, in one command. The
-// command itself is sent once, whatever becomes of its answer. sent tells whether
-// it may have reached the chip: then err is no verdict and only reloading tells.
-func (c controller) program(ctx context.Context, block int, bits [8]uint32) (sent bool, err error) {
+// program burns bits, given as the words stored in the block, in one command, on
+// that chip and no other (ErrOtherChip). The command itself is sent once, whatever
+// becomes of its answer. sent tells whether it may have reached the chip: then err
+// is no verdict and only reloading tells.
+func (c controller) program(ctx context.Context, chip chipID, block int, bits [8]uint32) (sent bool, err error) {
 	if err := c.load(ctx, block, bits); err != nil {
 		return false, err
 	}
 	if err := c.put(ctx, []uint32{regConf}, []uint32{confProgram}); err != nil {
+		return false, fmt.Errorf("program BLOCK%d: %w", block, err)
+	}
+	if err := c.is(ctx, chip); err != nil {
 		return false, fmt.Errorf("program BLOCK%d: %w", block, err)
 	}
 	failed := c.regs.WriteReg(ctx, regCmd, cmdProgram)
@@ -85,6 +89,20 @@ func (c controller) program(ctx context.Context, block int, bits [8]uint32) (sen
 		failed = fmt.Errorf("program BLOCK%d: %w", block, failed)
 	}
 	return true, errors.Join(failed, c.idle(ctx))
+}
+
+// is checks that the chip at the other end of the line is still that one.
+func (c controller) is(ctx context.Context, chip chipID) error {
+	for i, want := range chip {
+		v, err := c.confirm(ctx, readBase[0]+4*uint32(i+1), want)
+		if err != nil {
+			return err
+		}
+		if v != want {
+			return ErrOtherChip
+		}
+	}
+	return nil
 }
 
 // load puts bits into the WDATA registers of one block and zeros into those of all

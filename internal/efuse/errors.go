@@ -14,6 +14,7 @@ var (
 	ErrNoKey          = errors.New("key for the block is not at hand")
 	ErrHidden         = errors.New("block is read-protected: unknown, not blank")
 	ErrUnsupported    = errors.New("chip is not supported")
+	ErrOtherChip      = errors.New("not the chip that the burn was planned for")
 )
 
 // Failures: what a chip, or the line to it, did.

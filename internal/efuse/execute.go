@@ -40,8 +40,9 @@ func (e *ReadBackError) Unwrap() error { return ErrReadBack }
 // Execute does one burn and reads it back. It looks at the chip first and decides
 // from what it finds there, not from what the plan was made of: bits that are set
 // already are not programmed again, and a chip on which the burn is not allowed is
-// left alone (ErrOrder, ErrWriteProtected, ErrForeign, ErrHidden, ErrUnproven,
-// ErrNoKey, ErrForbidden, ErrUnsupported, ErrUnstable).
+// left alone (ErrOtherChip, ErrOrder, ErrWriteProtected, ErrForeign, ErrHidden,
+// ErrUnproven, ErrNoKey, ErrForbidden, ErrUnsupported, ErrUnstable). Whose chip it
+// is, is asked again right before each program command.
 //
 // Bits that do not take are programmed twice more, alone; then the error is a
 // *ReadBackError. ErrExtraBits, ErrUnstable and ErrNotHidden tell of a chip that
@@ -69,6 +70,9 @@ func Execute(ctx context.Context, regs Registers, t Timing, b Burn) (observed Wo
 	}
 	seen, err := c.observe(ctx, b.keyBlock, rounds)
 	if err != nil {
+		return Words{}, fmt.Errorf("burn %s: %w", b.Name(), err)
+	}
+	if err := c.is(ctx, b.chip); err != nil {
 		return Words{}, fmt.Errorf("burn %s: %w", b.Name(), err)
 	}
 	missing, err := b.allowed(seen)
@@ -154,7 +158,7 @@ func (c controller) burn(ctx context.Context, b Burn, have Words, missing [8]uin
 	observed = have
 	var lost error // what became of the answers to the program commands
 	for range maxPrograms {
-		sent, err := c.program(ctx, b.block, missing)
+		sent, err := c.program(ctx, b.chip, b.block, missing)
 		if !sent {
 			return observed, fmt.Errorf("burn %s: %w", b.Name(), err)
 		}
@@ -162,6 +166,9 @@ func (c controller) burn(ctx context.Context, b Burn, have Words, missing [8]uin
 		seen, err := c.observe(ctx, b.block, senses)
 		if err != nil {
 			return observed, fmt.Errorf("burn %s: %w", b.Name(), errors.Join(err, lost))
+		}
+		if err := c.is(ctx, b.chip); err != nil { // before anything it showed is believed
+			return observed, fmt.Errorf("burn %s, read back: %w", b.Name(), errors.Join(err, lost))
 		}
 		observed = seen.always
 		if err := b.unexpected(have, seen); err != nil {

@@ -189,6 +189,12 @@ func TestExecuteRefusals(t *testing.T) {
 		}
 		return burns[i]
 	}
+	onBlank := func(b Burn) Burn {
+		b.chip = blankChip().chip()
+		return b
+	}
+	other := blankChip()
+	other[0][1]++
 	with := func(bits [8]uint32) (w Words) {
 		w = blankChip()
 		w[0] = join(w[0], bits)
@@ -220,9 +226,10 @@ func TestExecuteRefusals(t *testing.T) {
 		{"block frozen meanwhile", with([8]uint32{0: 0x00000080}), named(preview, "BLOCK1 key"), ErrWriteProtected},
 		{"block hidden meanwhile", with([8]uint32{0: 0x00010000}), named(preview, "BLOCK1 key"), ErrHidden},
 		{"3/4 chip", with([8]uint32{6: 1}), named(preview, "BLOCK1 key"), ErrUnsupported},
-		{"a forbidden fuse", blankChip(), Burn{stage: StageLocks, bits: mustLookup("DIS_CACHE").mask()}, ErrForbidden},
-		{"hiding BLOCK3", blankChip(), Burn{stage: StageLocks, bits: [8]uint32{1 << 18}}, ErrForbidden},
-		{"freezing WR_DIS", blankChip(), Burn{stage: StageFreeze, bits: [8]uint32{1 << 1}}, ErrForbidden},
+		{"another chip", other, named(preview, "BLOCK1 key"), ErrOtherChip},
+		{"a forbidden fuse", blankChip(), onBlank(Burn{stage: StageLocks, bits: mustLookup("DIS_CACHE").mask()}), ErrForbidden},
+		{"hiding BLOCK3", blankChip(), onBlank(Burn{stage: StageLocks, bits: [8]uint32{1 << 18}}), ErrForbidden},
+		{"freezing WR_DIS", blankChip(), onBlank(Burn{stage: StageFreeze, bits: [8]uint32{1 << 1}}), ErrForbidden},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			chip := newFake(t).powerOn(tc.chip)

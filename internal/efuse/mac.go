@@ -39,6 +39,13 @@ func (w Words) MAC() (mac [6]byte, err error) {
 	return mac, err
 }
 
+// chipID tells one chip from another: words 1 and 2 of BLOCK0, the factory MAC and
+// its CRC. Two chips with damaged MACs still differ in it.
+type chipID [2]uint32
+
+// chip returns whose fuses w are.
+func (w Words) chip() chipID { return chipID{w[0][1], w[0][2]} }
+
 // FactoryMACWords returns words 1 and 2 of BLOCK0 for a factory MAC with its CRC:
 // what the chip maker burns.
 func FactoryMACWords(mac [6]byte) (word1, word2 uint32) {

@@ -55,6 +55,9 @@ func (p *planner) plan() ([]Burn, error) {
 			return nil, err
 		}
 	}
+	for i := range p.burns {
+		p.burns[i].chip = p.have.chip()
+	}
 	return p.burns, nil
 }
 

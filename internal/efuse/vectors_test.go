@@ -137,7 +137,7 @@ func (o tool) burn(block int, mask, want [8]uint32, stored func([8]uint32) [8]ui
 	if name := frozenBy(have, block, missing); name != "" {
 		return ErrWriteProtected
 	}
-	if sent, err := o.c.program(ctx, block, stored(missing)); !sent || err != nil {
+	if sent, err := o.c.program(ctx, have.chip(), block, stored(missing)); !sent || err != nil {
 		return err
 	}
 	return o.c.reload(ctx)
