@@ -1,6 +1,7 @@
 package efuse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,19 +34,22 @@ func (c controller) prepare(ctx context.Context) error {
 	return nil
 }
 
-// idle waits until no command is running, at most the timing's limit (ErrBusy).
+// idle waits until no command is running, at most the timing's limit. ErrBusy is a
+// controller that answers and says so; a chip that does not answer is the line's
+// error, which is why the limit does not end a read.
 func (c controller) idle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timing.limit, ErrBusy)
+	limit, cancel := context.WithTimeout(ctx, c.timing.limit)
 	defer cancel()
 	for {
+		last := limit.Err() != nil // asked once more after the limit: it may have been the line that took long
 		cmd, err := c.read(ctx, regCmd)
 		switch {
-		case err == nil && cmd == 0:
-			return nil
-		case ctx.Err() != nil:
-			return fmt.Errorf("wait for the eFuse controller: %w", context.Cause(ctx))
 		case err != nil:
 			return fmt.Errorf("wait for the eFuse controller: %w", err)
+		case cmd == 0:
+			return nil
+		case last:
+			return fmt.Errorf("wait for the eFuse controller: %w", cmp.Or(context.Cause(ctx), ErrBusy))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -436,6 +437,58 @@ func TestHungController(t *testing.T) {
 	timing.limit = time.Millisecond
 	if _, err := Execute(t.Context(), chip, timing, burns[0]); !errors.Is(err, ErrBusy) || chip.programs != 0 {
 		t.Errorf("error %v, want ErrBusy", err)
+	}
+}
+
+// deafChip stops answering for good at one access. The line takes its time to give
+// up, longer than the controller may be busy.
+type deafChip struct {
+	*fakeChip
+	from, asked int
+}
+
+func (d *deafChip) answers(ctx context.Context) error {
+	if d.asked++; d.asked < d.from {
+		return nil
+	}
+	select {
+	case <-time.After(3 * time.Second):
+		return errLost
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (d *deafChip) ReadReg(ctx context.Context, addr uint32) (uint32, error) {
+	if err := d.answers(ctx); err != nil {
+		return 0, err
+	}
+	return d.fakeChip.ReadReg(ctx, addr)
+}
+
+func (d *deafChip) WriteReg(ctx context.Context, addr, value uint32) error {
+	if err := d.answers(ctx); err != nil {
+		return err
+	}
+	return d.fakeChip.WriteReg(ctx, addr, value)
+}
+
+// TestDeadLineIsNotABusyController: a chip that no longer answers says nothing about
+// its fuses, wherever in a burn it stops.
+func TestDeadLineIsNotABusyController(t *testing.T) {
+	s := nextBurns(t)["BLOCK1 key"]
+	for from, done := 1, false; !done; from++ {
+		synctest.Test(t, func(t *testing.T) {
+			chip := deafChip{fakeChip: newFake(t).powerOn(s.chip), from: from}
+			_, err := Execute(t.Context(), &chip, timing40(t), s.burn)
+			if done = chip.asked < from; done {
+				return
+			}
+			line := errors.Is(err, errLost) || errors.Is(err, context.DeadlineExceeded) // of the whole burn
+			if !line || errors.Is(err, ErrBusy) || errors.Is(err, ErrReadBack) {
+				t.Fatalf("deaf from access %d: %v, want %v alone", from, err, errLost)
+			}
+		})
 	}
 }
 
