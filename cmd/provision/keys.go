@@ -119,10 +119,14 @@ func (a *app) keysRecover() *cobra.Command {
 			if err != nil {
 				return databaseFault(store.Path(), err)
 			}
-			if sealed.Escrow == nil {
+			copied := sealed.Escrow
+			if copied == nil {
+				copied = sealed.Working // an unfinished unit's, sealed to the owner too
+			}
+			if copied == nil {
 				return usagef("%s: custody was discard, so no copy of its keys was kept", unit.Serial)
 			}
-			opened, err := keys.OpenUnit(id, sealed.Escrow, unit.ID, unit.MAC)
+			opened, err := keys.OpenUnit(id, copied, unit.ID, unit.MAC)
 			switch {
 			case errors.Is(err, keys.ErrNotForUs):
 				return usagef("%s: its keys were not sealed to the identity in %s", unit.Serial, identity)
