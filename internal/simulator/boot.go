@@ -63,6 +63,7 @@ type boot struct {
 	clock   int // milliseconds since reset, for the log
 	verdict Verdict
 	again   bool // firmware asked for a reset to go on with
+	prompt  bool // the ROM ended at its BASIC prompt
 
 	loaded   bootloader
 	features features
@@ -76,9 +77,10 @@ const maxRestarts = 3
 
 // flashBoot is what happens after a reset with IO0 high.
 func (c *Chip) flashBoot(cause resetCause) Verdict {
-	v := Verdict{}
+	var v Verdict
+	var b *boot
 	for range maxRestarts {
-		b := &boot{chip: c, flash: newCacheView(c)}
+		b = &boot{chip: c, flash: newCacheView(c)}
 		b.run(cause)
 		b.verdict.Lines = append(v.Lines, b.verdict.Lines...)
 		v = b.verdict
@@ -88,7 +90,13 @@ func (c *Chip) flashBoot(cause resetCause) Verdict {
 		cause = resetSoftware
 		c.efuse.reset()
 	}
-	if !c.running() {
+	if v.Cause == "" { // it asked for one reset too many
+		v.Cause = CauseSecurityIncomplete
+	}
+	if b.prompt && c.running() {
+		c.print(">")
+		c.mode = modeBasic
+	} else if !c.running() {
 		v.Started, v.Cause, v.App = false, CausePowerLost, App{}
 	}
 	return v

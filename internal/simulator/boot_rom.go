@@ -47,7 +47,7 @@ func (b *boot) rom(cause resetCause) (bootloader, bool) {
 		return bootloader{}, false
 	}
 	if stored := loaded.bytes[withChecksum(end)-1]; stored != sum {
-		b.line("csum err:0x%02x!=0x%02x", stored, sum)
+		b.line("csum err:0x%02x!=0x%02x", sum, stored)
 		b.romGivesUp(CauseBootloaderCorrupt)
 		return bootloader{}, false
 	}
@@ -70,13 +70,20 @@ func (b *boot) noHeader() {
 		return
 	}
 	b.line("flash read err, %x", bootloaderAt)
-	b.line("ets_main.c 371 ")
+	b.romGivesUp(CauseInvalidHeader)
 }
 
-// romGivesUp ends the ROM's part; the watchdog will reset the chip.
+// romGivesUp ends the ROM's part at the BASIC prompt, or, where CONSOLE_DEBUG_DISABLE
+// has closed that, in the hands of the watchdog.
 func (b *boot) romGivesUp(cause Cause) {
 	b.end(cause)
-	b.line("ets_main.c 371 ")
+	if b.chip.efuse.fuses.consoleDisabled() {
+		b.line("ets_main.c 371 ")
+		return
+	}
+	b.line("Falling back to built-in command interpreter.")
+	b.line("OK")
+	b.prompt = true
 }
 
 // pins prints how the ROM sets up the flash pins and clock.
@@ -93,7 +100,7 @@ func (b *boot) pins(h header) {
 // false when a segment cannot be loaded.
 func (b *boot) loadByROM(h header) (end int, sum byte, ok bool) {
 	end, sum = image.HeaderLen, checksumSeed
-	for range h.SegmentCount {
+	for i := range h.SegmentCount {
 		addr, n := b.flash.word(bootloaderAt+end), b.flash.word(bootloaderAt+end+4)
 		b.line("load:0x%08x,len:%d", addr, n)
 		if n > maxBootloader {
@@ -101,9 +108,26 @@ func (b *boot) loadByROM(h header) (end int, sum byte, ok bool) {
 		}
 		end += segmentHeaderLen
 		sum = xor(sum, b.flash.read(bootloaderAt+end, int(n)))
+		if i+1 < h.SegmentCount {
+			b.straddle(end, int(n))
+		}
 		end += int(n)
 	}
 	return end, sum, true
+}
+
+// straddle prints what the ROM does when a segment of n bytes from start leaves too
+// little of its last 16-byte block for the next segment's header. The meaning of the
+// numbers is read off logs of real chips.
+func (b *boot) straddle(start, n int) {
+	const block = 16
+	tail := (start + n) % block
+	room := block - tail
+	if room >= segmentHeaderLen {
+		return
+	}
+	head := max(0, start-(start+n-tail)) // the segment may begin in its last block
+	b.line("ho %d tail %d room %d", head, tail-head, room)
 }
 
 // secureBootCheck is what the ROM checks of a bootloader of that length before it
@@ -128,7 +152,8 @@ func (b *boot) checkV1(length int) bool {
 	following := b.flash.read(bootloaderAt, length+secureboot.IVLenV1)
 	if err := secureboot.VerifyDigestV1(key, sector, following, length); err != nil {
 		b.line("secure boot check fail")
-		b.romGivesUp(CauseSecureBootFail)
+		b.line("ets_main.c 371 ")
+		b.end(CauseSecureBootFail)
 		return false
 	}
 	return true

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -233,40 +234,6 @@ func TestAppFixesFuses(t *testing.T) {
 	}
 }
 
-// TestHelloESP32 boots the firmware as it comes: an ESP-IDF 5.2 bootloader without
-// secure boot, table at 0x8000, unsigned app.
-func TestHelloESP32(t *testing.T) {
-	c := New(DefaultConfig())
-	for name, at := range map[string]int{"bootloader": 0x1000, "partition-table": 0x8000, "hello_world": 0x10000} {
-		if err := c.SetFlash(at, readTestdata(t, "hello-esp32/"+name+".bin")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	before := c.Fuses()
-	v := c.Boot()
-	if !v.Started || v.Cause != CauseAppStarted || v.Lines[len(v.Lines)-1] != "Hello world!" {
-		t.Fatalf("%s %q", v.Cause, v.Lines)
-	}
-	for _, want := range []string{
-		"ESP-IDF v5.2.2-dirty 2nd stage bootloader", "compile time Jul 25 2024 16:23:50",
-		"SPI Flash Size : 2MB", "Loaded app from partition at offset 0x10000",
-	} {
-		if !contains(v.Lines, want) {
-			t.Errorf("no %q in the log", want)
-		}
-	}
-	if c.Fuses() != before {
-		t.Error("fuses burnt")
-	}
-	corrupt := []byte{0}
-	if err := c.SetFlash(0x10000+0x50, corrupt); err != nil {
-		t.Fatal(err)
-	}
-	if v = c.Boot(); v.Started || v.Cause != CauseAppCorrupt {
-		t.Errorf("changed app: %s", v.Cause)
-	}
-}
-
 // TestBadTables are tables the bootloader refuses.
 func TestBadTables(t *testing.T) {
 	b := newBench(t)
@@ -291,6 +258,19 @@ func TestBadTables(t *testing.T) {
 // TestBootloaderDamage is what the ROM finds by itself.
 func TestBootloaderDamage(t *testing.T) {
 	b := newBench(t)
+	bin := slices.Clone(b.bootloader)
+	bin[0x100] ^= 0x40
+	stored := bin[len(bin)-hashLen-1]
+	wrong := fmt.Sprintf("csum err:0x%02x!=0x%02x", stored^0x40, stored)
+	for console, says := range map[bool]string{true: "Falling back to built-in command interpreter.", false: "ets_main.c 371 "} {
+		c := b.chip(nil, region{bootloaderAt, bin})
+		if !console {
+			b.preburn(c, fuseConsoleDisable)
+		}
+		if v := c.Boot(); !contains(v.Lines, wrong) || !contains(v.Lines, says) {
+			t.Errorf("checksum, console %v: %q", console, v.Lines)
+		}
+	}
 	for name, at := range map[string]int{"data": 0x100, "segment length": image.HeaderLen + 7} {
 		bin := slices.Clone(b.bootloader)
 		bin[at] ^= 0x40

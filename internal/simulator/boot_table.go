@@ -70,24 +70,24 @@ func (b *boot) partitionTable() (bootTable, bool) {
 
 // findTable is the offset the bootloader was built for. A bootloader does not say;
 // the first place a table can be at that holds a valid one is taken, else the first
-// that is not blank.
+// that begins like one, else the first of all.
 func (b *boot) findTable() int {
 	if b.features.tableOffset != 0 {
 		return b.features.tableOffset
 	}
 	start := max(firstTableOffset, (bootloaderAt+len(b.loaded.bytes)+norSector-1)/norSector*norSector)
-	found := start
-	blank := bytes.Repeat([]byte{0xFF}, tableRowLen)
-	for at := lastTableOffset; at >= start; at -= norSector {
+	found := 0
+	for at := start; at <= lastTableOffset; at += norSector {
 		raw := b.flash.read(at, image.TableLen)
-		if !bytes.Equal(raw[:tableRowLen], blank) && found == start {
+		if t, err := image.ParseTable(raw); err == nil && len(t.Partitions) > 0 {
+			return at
+		}
+		if found == 0 && binary.LittleEndian.Uint16(raw) == rowMagic {
 			found = at
 		}
 	}
-	for at := start; at <= lastTableOffset; at += norSector {
-		if t, err := image.ParseTable(b.flash.read(at, image.TableLen)); err == nil && len(t.Partitions) > 0 {
-			return at
-		}
+	if found == 0 {
+		found = start
 	}
 	return found
 }

@@ -112,12 +112,7 @@ func BenchmarkWriteFlash(b *testing.B) {
 
 // BenchmarkBoot is one boot of an open device.
 func BenchmarkBoot(b *testing.B) {
-	c := New(DefaultConfig())
-	for name, at := range map[string]int{"bootloader": 0x1000, "partition-table": 0x8000, "hello_world": 0x10000} {
-		if err := c.SetFlash(at, readTestdata(b, "hello-esp32/"+name+".bin")); err != nil {
-			b.Fatal(err)
-		}
-	}
+	c := helloChip(b)
 	for b.Loop() {
 		if v := c.Boot(); !v.Started {
 			b.Fatal(v.Cause)
