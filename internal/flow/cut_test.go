@@ -20,7 +20,7 @@ func TestPowerCut(t *testing.T) {
 			for _, s := range c.frames(t) {
 				faults = append(faults, simulator.Faults{CutWire: []uint64{(s.from + s.to) / 2}})
 			}
-			c.each(t, "cut", share(p, 40, faults))
+			c.each(t, "cut", share(p, 27, faults))
 		})
 	}
 }
@@ -36,7 +36,7 @@ func TestPowerCutTwice(t *testing.T) {
 		again := s.to + 1 + uint64(i)*7919%(frames[len(frames)-1].to/2)
 		faults = append(faults, simulator.Faults{CutWire: []uint64{(s.from + s.to) / 2, again}})
 	}
-	c.each(t, "cut twice", sample(faults, 24))
+	c.each(t, "cut twice", sample(faults, 12))
 }
 
 // TestPowerCutInBurn cuts the power inside every burn, with none, all, or some of
@@ -58,7 +58,7 @@ func TestPowerCutInBurn(t *testing.T) {
 					faults = append(faults, simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: k, Seed: seed}}})
 				}
 			}
-			c.each(t, "cut in a burn", share(p, 33, faults))
+			c.each(t, "cut in a burn", share(p, 24, faults))
 		})
 	}
 }
@@ -91,8 +91,8 @@ func TestPowerCutInFlash(t *testing.T) {
 			for k := 1; k <= n.Programs; k++ {
 				programs = append(programs, simulator.Faults{CutProgram: []int{k}})
 			}
-			c.each(t, "cut in an erase", sample(erases, 6))
-			c.each(t, "cut in a page", sample(programs, 6))
+			c.each(t, "cut in an erase", sample(erases, 4))
+			c.each(t, "cut in a page", sample(programs, 4))
 		})
 	}
 }
@@ -107,8 +107,8 @@ func TestCable(t *testing.T) {
 		unplugged = append(unplugged, simulator.Faults{Unplug: []uint64{(s.from + s.to) / 2}})
 		hung = append(hung, simulator.Faults{Hang: []uint64{(s.from + s.to) / 2}})
 	}
-	c.each(t, "unplugged", sample(unplugged, 20))
-	c.each(t, "hung", sample(hung, 20))
+	c.each(t, "unplugged", sample(unplugged, 10))
+	c.each(t, "hung", sample(hung, 10))
 }
 
 // TestNoise works over lines that lose, change, double and delay bytes: now and

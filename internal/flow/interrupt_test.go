@@ -32,9 +32,9 @@ func recordedEvents(t *testing.T, p policy, j *job.Job) (n int) {
 	return n
 }
 
-// steps is every event of a run; without a full campaign every third.
+// steps is every event of a run; without a full campaign every sixth.
 func steps(n int) (at []int) {
-	stride := 3
+	stride := 6
 	if everyFrame {
 		stride = 1
 	}
