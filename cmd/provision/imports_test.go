@@ -22,8 +22,8 @@ var allowed = map[string]struct {
 		"the virtual chip judges what these made; it never sees the flow or the client",
 	},
 	"provision/internal/job": {
-		[]string{"station", "image", "secureboot", "flashcrypt", "efuse", "fault"},
-		"a job is a profile whose files have been read and checked; it knows no chip, port or record",
+		[]string{"station", "image", "secureboot", "efuse", "keys", "fault"},
+		"a job is a profile whose files, fuses and age recipients have been checked; it knows no chip, port or record",
 	},
 	"provision/internal/demo": {
 		[]string{"image", "secureboot"},

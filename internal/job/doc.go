@@ -4,6 +4,7 @@
 // not exist, so that a mistake in the profile or a wrong file is found before a
 // unit is touched.
 //
-// It does not know chips, ports, records or the keys of a unit. What is the same
-// for every unit of a profile is here; what differs is in package flow.
+// It does not know chips, ports, records or the keys of a unit, only whether there
+// is somebody to seal them to. What is the same for every unit of a profile is
+// here; what differs is in package flow.
 package job

@@ -167,6 +167,8 @@ func (b *builder) warnf(format string, args ...any) {
 }
 
 func (b *builder) build() {
+	b.policy()
+	b.recipients()
 	b.publicKey()
 	b.bootloader()
 	if b.table() {
