@@ -232,12 +232,27 @@ func (a *app) openRecordsQuietly(ctx context.Context, p *station.Profile, cfg *f
 			fmt.Fprintf(a.err, "provision: close %s: %v\n", p.Records.Database, err)
 		}
 	}
-	cfg.Identity, err = stationIdentity(p.Keys.Identity, !cfg.DryRun)
-	if err != nil && !(cfg.DryRun && errors.Is(err, fs.ErrNotExist)) {
+	if cfg.Identity, err = sealingIdentity(p, cfg.DryRun); err != nil {
 		closeAll()
-		return nil, flow.AsFault(err, fault.KeySafety)
+		return nil, err
 	}
 	return closeAll, nil
+}
+
+// sealingIdentity is the station's identity, and not one of the owner's. A dry run
+// seals nothing and needs none.
+func sealingIdentity(p *station.Profile, dryRun bool) (keys.Identity, error) {
+	id, err := stationIdentity(p.Keys.Identity, !dryRun)
+	switch {
+	case dryRun && errors.Is(err, fs.ErrNotExist):
+		return id, nil
+	case err != nil:
+		return id, flow.AsFault(err, fault.KeySafety)
+	}
+	if err := ownRecipient(p, id); err != nil {
+		return id, flow.AsFault(fmt.Errorf("%s: %w", p.Path, err), fault.BadProfile)
+	}
+	return id, nil
 }
 
 // stationIdentity loads the station's identity, and makes it the first time.

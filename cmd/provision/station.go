@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -32,13 +33,9 @@ Exit 0: it can be used. 1: a file is not fit for it. 2: the profile itself is wr
 				}
 				return err
 			}
-			j, err := job.New(p)
-			var problems job.Problems
-			if err != nil && !errors.As(err, &problems) {
+			j, problems, err := checkedJob(p)
+			if err != nil {
 				return err
-			}
-			if _, err := keys.ParseRecipients(p.Keys.Recipients); err != nil {
-				problems = append(problems, &job.Problem{Code: fault.BadProfile, Text: "keys.recipients: " + err.Error()})
 			}
 			if a.json {
 				if err := a.checkedJSON(p, j, problems); err != nil {
@@ -47,12 +44,43 @@ Exit 0: it can be used. 1: a file is not fit for it. 2: the profile itself is wr
 			} else {
 				a.checkedText(p, j, problems)
 			}
-			if len(problems) > 0 {
-				return exitError{fault.ExitFail}
+			switch {
+			case len(problems) == 0:
+				return nil
+			case slices.ContainsFunc(problems, func(x *job.Problem) bool { return x.File == p.Path }):
+				return exitError{fault.ExitInput}
 			}
-			return nil
+			return exitError{fault.ExitFail}
 		},
 	}
+}
+
+// checkedJob is job.New, and whether the station itself is among those whom the
+// profile would seal the units' keys to. That is known only on the station, after
+// its first run.
+func checkedJob(p *station.Profile) (*job.Job, job.Problems, error) {
+	j, err := job.New(p)
+	var problems job.Problems
+	if err != nil && !errors.As(err, &problems) {
+		return nil, nil, err
+	}
+	// What is wrong with the identity's file is for the station to tell: a profile
+	// can be checked anywhere, by anybody.
+	if id, err := keys.LoadIdentity(p.Keys.Identity); err == nil {
+		if err := ownRecipient(p, id); err != nil {
+			problems = append(problems, &job.Problem{Code: fault.BadProfile, File: p.Path, Text: err.Error()})
+		}
+	}
+	return j, problems, nil
+}
+
+// ownRecipient refuses a profile that names the station itself as an owner: a copy
+// of the keys that the station can open is no escrow.
+func ownRecipient(p *station.Profile, id keys.Identity) error {
+	if slices.Contains(p.Keys.Recipients, id.Recipient().String()) {
+		return fmt.Errorf("keys.recipients: %w: take out %v, and name the owner's recipient, made on the owner's machine", keys.ErrOwnKey, id.Recipient())
+	}
+	return nil
 }
 
 func (a *app) checkedJSON(p *station.Profile, j *job.Job, problems job.Problems) error {
