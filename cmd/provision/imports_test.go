@@ -26,8 +26,8 @@ var allowed = map[string]struct {
 		"a job is a profile whose files, fuses and age recipients have been checked; it knows no chip, port or record",
 	},
 	"provision/internal/demo": {
-		[]string{"image", "secureboot"},
-		"it makes files with the packages that check them, and knows nothing of the work on a unit",
+		[]string{"image", "secureboot", "simulator"},
+		"it makes the files of a product that only a virtual chip can start, and knows nothing of the work on a unit",
 	},
 	"provision/internal/flow": {
 		[]string{"job", "esptool", "efuse", "flashcrypt", "secureboot", "image", "keys", "records", "fault", "station"},

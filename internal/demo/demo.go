@@ -1,7 +1,7 @@
 // Package demo makes firmware to show and to test with: a bootloader, a partition
 // table, a signed app, and the key that signed it, as the build folder of a
 // product has them. They are whole and signed images, but no code: only a virtual
-// chip can start them, by the texts a real build would contain.
+// chip can start them.
 //
 // It does not know profiles, ports or the work on a unit.
 package demo
@@ -10,10 +10,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"provision/internal/image"
 	"provision/internal/secureboot"
+	"provision/internal/simulator"
 )
 
 // Says is what the app prints when it runs.
@@ -98,56 +98,18 @@ func Write(dir string) error {
 	return nil
 }
 
-// bootloaderTexts are messages of ESP-IDF's bootloader by which it shows what it
-// was built for: Secure Boot V1, checking apps before it starts them.
-var bootloaderTexts = []string{
-	"secure_boot_v1", "Verifying image signature...", "blowing secure boot efuse...",
-	"provision-virtual-bootloader table-offset=0x8000",
-}
-
-// bootloader builds a second stage that holds the verification key, about as large
-// as a real one.
+// bootloader builds a second stage that enables Secure Boot V1 and holds the
+// verification key.
 func bootloader(pub secureboot.PublicKeyV1) ([]byte, error) {
-	rodata := append([]byte(strings.Join(bootloaderTexts, "\x00")+"\x00"), pub[:]...)
-	return image.Build(image.Spec{
-		Header:     header(0x40080400),
-		Bootloader: &image.BootloaderDescriptor{Version: 1, IDFVersion: "v5.2-demo", DateTime: "Jan  1 2026 00:00:00"},
-		Segments: []image.Segment{
-			{Address: 0x3FFF0030, Data: rodata},
-			{Address: 0x40078000, Data: filler("bootloader iram", 14<<10)},
-			{Address: 0x40080400, Data: filler("bootloader", 4<<10)},
-		},
+	return simulator.BuildBootloader(simulator.BootloaderSpec{
+		Version: "v5.2-demo", Compiled: "Jan  1 2026 00:00:00", FlashSize: image.Size4MB, AppKey: &pub, SecureBootV1: true,
 	})
 }
 
 // App builds an app that says it is ready. It is padded for a Secure Boot V1
 // signature and not signed.
 func App(project, version string) ([]byte, error) {
-	return image.Build(image.Spec{
-		Header: header(0x40081000),
-		App: &image.AppDescriptor{
-			ProjectName: project, Version: version, Date: "Jan  1 2026", Time: "00:00:00", IDFVersion: "v5.2-demo",
-		},
-		Segments: []image.Segment{
-			{Address: 0x3F400020, Data: append([]byte("provision-demo-says: "+Says+"\n\x00"), filler(project+version, 30<<10)...)},
-			{Address: 0x3FFB0000, Data: filler("data", 6<<10)},
-			{Address: 0x40080000, Data: filler("iram", 40<<10)},
-			{Address: 0x400D0020, Data: filler("irom", 50<<10)},
-		},
-		Pad: image.PadV1,
+	return simulator.BuildApp(simulator.AppSpec{
+		Project: project, Version: version, IDFVersion: "v5.2-demo", Says: []string{Says}, SecureBootV1: true, Size: 100 << 10,
 	})
-}
-
-func header(entry uint32) image.Header {
-	return image.Header{
-		FlashMode: image.DIO, FlashFreq: image.Freq40MHz, FlashSize: image.Size4MB, Entry: entry,
-		Chip: image.ESP32, MaxRev: 0xFFFF,
-	}
-}
-
-// filler is n bytes of readable text, so that nobody mistakes a demo image for code
-// or ciphertext.
-func filler(what string, n int) []byte {
-	text := "This is the " + what + " part of a demo image. It is no code. "
-	return []byte(strings.Repeat(text, n/len(text)+1)[:n])
 }
