@@ -10,6 +10,7 @@ const (
 	PortNotPermitted Code = "E106"
 	LinkLost         Code = "E107"
 	DownloadDisabled Code = "E108"
+	UnitChanged      Code = "E109"
 
 	WrongChip      Code = "E201"
 	WrongRevision  Code = "E202"

@@ -35,6 +35,10 @@ var pages = []Page{
 		"The unit's download mode was closed for ever, so nothing can be read from it or written to it.",
 		"Put the unit aside and let the lead look its label up.",
 		false, Park},
+	{UnitChanged, Link, "unit changed",
+		"The unit in the slot is not the one the work began on.",
+		"Put the first unit back, or start again with this one.",
+		true, Error},
 
 	{WrongChip, Part, "wrong chip",
 		"This is not an ESP32.",
