@@ -141,10 +141,9 @@ func (r *runner) sameSerial(ctx context.Context) error {
 	case r.unit != nil:
 		return nil
 	case given == "":
-		var err error
-		if given, err = r.nextSerial(ctx); err != nil {
-			return err
-		}
+		next, err := r.nextSerial(ctx)
+		r.serial = next
+		return err
 	}
 	if r.cfg.Records != nil {
 		other, err := r.cfg.Records.UnitBySerial(ctx, given)

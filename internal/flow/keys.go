@@ -156,11 +156,11 @@ func (r *runner) reserve(ctx context.Context, step string) error {
 	if err != nil {
 		return err
 	}
-	unit, err := r.cfg.Records.Reserve(ctx, r.cfg.RunID, records.Unit{
-		MAC: r.mac, Serial: r.serial, ChipRevision: r.chip.Revision.String(), ChipPackage: r.chip.PackageName,
+	unit, err := r.claim(ctx, step, records.Unit{
+		MAC: r.mac, ChipRevision: r.chip.Revision.String(), ChipPackage: r.chip.PackageName,
 		FlashID: r.flashID(), FlashSize: int64(r.flash.Size()), Station: p.Station.Name,
 		Custody: records.Custody(p.Keys.Custody), Goal: goal,
-	}, r.cfg.Now())
+	})
 	if err != nil {
 		return asFault(step, err, fault.Database)
 	}

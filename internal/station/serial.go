@@ -68,13 +68,29 @@ func (r SerialRule) Check(s string) error {
 // sequence: prefix, number with its leading zeros, check digit if the rule has
 // one. Past the last number of that many digits it is ErrSequenceEnd.
 func (r SerialRule) InSequence(i uint64) (string, error) {
-	first, err := strconv.ParseUint(r.Next, 10, 64)
+	first, count, err := r.span()
 	if err != nil {
-		return "", fmt.Errorf("serial sequence from %s: %w", clip(r.Next), err)
+		return "", err
 	}
-	number := fmt.Sprintf("%0*d", len(r.Next), first+i)
-	if first+i < first || len(number) > len(r.Next) {
-		return "", fmt.Errorf("%w: after %d numbers from %s%s", ErrSequenceEnd, i, r.Prefix, r.Next)
+	if i >= count {
+		return "", fmt.Errorf("%w: %d numbers from %s%s", ErrSequenceEnd, count, r.Prefix, r.Next)
 	}
-	return r.CheckDigit.appendTo(r.Prefix + number), nil
+	return r.CheckDigit.appendTo(r.Prefix + fmt.Sprintf("%0*d", len(r.Next), first+i)), nil
+}
+
+// SequenceLen returns how many serial numbers a sequence has.
+func (r SerialRule) SequenceLen() (uint64, error) {
+	_, count, err := r.span()
+	return count, err
+}
+
+// span is the first number of a sequence, and how many there are up to the last of
+// as many digits.
+func (r SerialRule) span() (first, count uint64, err error) {
+	if !onlyDigits.MatchString(r.Next) {
+		return 0, 0, fmt.Errorf("serial sequence from %s: not a number of 1 to 18 digits", clip(r.Next))
+	}
+	last, _ := strconv.ParseUint(strings.Repeat("9", len(r.Next)), 10, 64)
+	first, _ = strconv.ParseUint(r.Next, 10, 64) // 18 digits fit
+	return first, last - first + 1, nil
 }
