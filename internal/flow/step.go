@@ -60,7 +60,7 @@ func (r *runner) step(ctx context.Context, s Step) error {
 		return r.fault(s, err)
 	}
 	if state == Done {
-		return r.emit(ctx, Event{Kind: StepSkipped, Step: s.Name, Text: "already done", Work: r.progress.finish(s)})
+		return r.emit(ctx, Event{Kind: StepSkipped, Step: s.Name, Text: "already done", Work: r.progress.skip(s, r.cfg.Now())})
 	}
 	if err := r.emit(ctx, Event{Kind: StepStarted, Step: s.Name, Work: r.progress.start(s, r.cfg.Now())}); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (r *runner) step(ctx context.Context, s Step) error {
 			return r.fault(s, err)
 		}
 	}
-	return r.emit(ctx, Event{Kind: StepPassed, Step: s.Name, Work: r.progress.finish(s)})
+	return r.emit(ctx, Event{Kind: StepPassed, Step: s.Name, Work: r.progress.finish(s, r.cfg.Now())})
 }
 
 // fault gives err the step's name and a code: its own, else the one the cause
