@@ -170,9 +170,15 @@ func (r *runner) start(ctx context.Context) error {
 			return asFault(step, err, fault.Database)
 		}
 	}
-	return r.emit(ctx, Event{Kind: RunStarted, Station: &StationFacts{
+	err := r.emit(ctx, Event{Kind: RunStarted, Station: &StationFacts{
 		Name: p.Station.Name, Profile: r.cfg.Job.ProfileSHA256(), Version: r.cfg.Version, Port: r.cfg.PortName, Dry: r.cfg.DryRun,
 	}})
+	for _, text := range r.cfg.Job.Warnings {
+		if err == nil {
+			err = r.warn(ctx, step, text)
+		}
+	}
+	return err
 }
 
 func firmwareRows(j *job.Job) []records.Firmware {
