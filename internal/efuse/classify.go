@@ -43,8 +43,6 @@ type Expectation struct {
 	Known  bool   // our records hold burns, or the intent to burn, for this chip's MAC
 	Goal   Goal   // of the policy; the zero Goal when only the state is asked for
 	Proven Proven // from the records
-
-	MinRevision, MaxRevision Revision // of the policy, inclusive; zero: no limit
 }
 
 // Verdict is a class and why.
@@ -73,7 +71,7 @@ var securing = join(burnable, [8]uint32{0: 0xFFFF | 0xF<<16, 6: 1 << 5})
 // Firmware may be ahead of us (it burns locks and protection by itself when it
 // boots); that is accepted as far as the goal can still be reached.
 func Classify(have Words, e Expectation) Verdict {
-	if v, ok := unsupported(have, e); ok {
+	if v, ok := unsupported(have); ok {
 		return v
 	}
 	marks := securityMarks(have)
@@ -98,17 +96,12 @@ func Classify(have Words, e Expectation) Verdict {
 }
 
 // unsupported finds chips that are none for us whoever had them before.
-func unsupported(have Words, e Expectation) (Verdict, bool) {
+func unsupported(have Words) (Verdict, bool) {
 	err := supported(have)
-	rev := e.Goal.Revision
 	switch {
 	case have[0][7] != 0:
 		err = fmt.Errorf("BLOCK0 has an eighth word: %w", ErrShape)
 	case err != nil:
-	case rev.Compare(e.MinRevision) < 0:
-		err = fmt.Errorf("revision %s, want %s or later: %w", rev, e.MinRevision, ErrUnsupported)
-	case e.MaxRevision != Revision{} && rev.Compare(e.MaxRevision) > 0:
-		err = fmt.Errorf("revision %s, want %s or earlier: %w", rev, e.MaxRevision, ErrUnsupported)
 	case have.Field("DIS_CACHE") != 0:
 		err = fmt.Errorf("DIS_CACHE is set, the chip cannot run: %w", ErrUnsupported)
 	}

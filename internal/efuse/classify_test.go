@@ -59,9 +59,6 @@ func TestClassify(t *testing.T) {
 		{name: "3/4", change: func(w *Words) { w[0][6] |= 1 }, want: UnsupportedChip, cause: ErrUnsupported},
 		{name: "repeat", change: func(w *Words) { w[0][6] |= 2 }, e: unknown, want: UnsupportedChip, cause: ErrUnsupported},
 		{name: "dead", change: func(w *Words) { w[0][3] |= 8 }, e: unknown, want: UnsupportedChip, cause: ErrUnsupported},
-		{name: "too old", e: func(e *Expectation) { e.MinRevision = Revision{3, 1} }, want: UnsupportedChip, cause: ErrUnsupported},
-		{name: "too new", e: func(e *Expectation) { e.MaxRevision = Revision{1, 0} }, want: UnsupportedChip, cause: ErrUnsupported},
-		{name: "in range", e: func(e *Expectation) { e.MinRevision, e.MaxRevision = Revision{1, 0}, Revision{3, 0} }, want: Virgin},
 		{name: "no plan for it", e: func(e *Expectation) { unknown(e); e.Goal.Revision = Revision{1, 0} }, want: UnsupportedChip, cause: ErrForbidden},
 		{name: "not a chip", change: func(w *Words) { w[0][7] = 1 }, want: UnsupportedChip, cause: ErrShape},
 	} {
@@ -152,5 +149,5 @@ func expectation(t *testing.T, flags uint16) Expectation {
 	if bit(8) {
 		goal = Goal{}
 	}
-	return Expectation{Known: bit(0), Goal: goal, Proven: ProvenFromJournal(bit(9), bit(10)), MinRevision: Revision{Major: int(flags >> 14)}}
+	return Expectation{Known: bit(0), Goal: goal, Proven: ProvenFromJournal(bit(9), bit(10))}
 }
