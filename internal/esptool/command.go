@@ -28,7 +28,7 @@ func (d *Device) command(ctx context.Context, req request) ([]byte, uint32, erro
 			return nil, 0, fmt.Errorf("%v: %w", req.op, err)
 		}
 	}
-	if d.doubted && d.mac != nil && !d.asking {
+	if d.doubted && d.known() {
 		if err := d.SameChip(ctx); err != nil {
 			return nil, 0, fmt.Errorf("%v: %w", req.op, err)
 		}
@@ -37,6 +37,11 @@ func (d *Device) command(ctx context.Context, req request) ([]byte, uint32, erro
 	d.stats.Commands++
 	start := d.clock.Now()
 	result, value, err := d.exchange(ctx, req)
+	if isROMError(err) && d.known() {
+		if other := d.SameChip(ctx); errors.Is(other, ErrOtherChip) {
+			err = fmt.Errorf("%w (%v)", other, err) // whose flash is not attached, for one
+		}
+	}
 	if err != nil {
 		err = fmt.Errorf("%v: %w", req.op, err)
 	}

@@ -13,8 +13,9 @@ type macWords [2]uint32
 // one that the session began with: somebody changed the unit in the slot.
 //
 // Connect remembers the chip. From then on each way back into the loader asks by
-// itself, and so does the first command after a SYNC: a chip that lost its power
-// answers nothing else before. Until the first chip is back, all else is refused.
+// itself, and so do a command that is refused and the first one after a SYNC: a
+// chip that has just got its power loses what it hears before. Until the first
+// chip is back, all else is refused.
 func (d *Device) SameChip(ctx context.Context) error {
 	d.asking = true
 	defer func() { d.asking = false }()
@@ -35,6 +36,10 @@ func (d *Device) SameChip(ctx context.Context) error {
 	d.doubted = false
 	return nil
 }
+
+// known reports whether there is a chip to compare with, and SameChip is not what
+// is under way.
+func (d *Device) known() bool { return d.mac != nil && !d.asking }
 
 // String is the MAC as it is printed on labels.
 func (w macWords) String() string {

@@ -119,6 +119,26 @@ func TestSwapDuringWriteFlash(t *testing.T) {
 	}
 }
 
+// TestSwapIsNoticedByARefusal changes the unit for one that has heard the host's speed
+// already and so answers at once.
+func TestSwapIsNoticedByARefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeROM()
+		d := attached(t, f, Config{})
+		f.before = func(op opcode, _ []byte) bool {
+			if op == opFlashData {
+				f.swap()
+				f.before = nil
+			}
+			return true
+		}
+		err := d.WriteFlash(context.Background(), 0, testData(SectorSize), nil)
+		if !errors.Is(err, ErrOtherChip) || !f.untouched() {
+			t.Errorf("WriteFlash = %v, untouched %v", err, f.untouched())
+		}
+	})
+}
+
 // TestSwapBehindADeadLine lets the chip stop answering for good in the middle of a
 // write; the reset that should revive it finds another one.
 func TestSwapBehindADeadLine(t *testing.T) {
