@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -10,18 +11,25 @@ import (
 	"provision/internal/efuse"
 	"provision/internal/esptool"
 	"provision/internal/fault"
+	"provision/internal/flashcrypt"
 	"provision/internal/keys"
 	"provision/internal/records"
+	"provision/internal/secureboot"
 	"provision/internal/station"
 )
 
 // codes gives errors of the leaves their fault code. The first match counts, so
-// what is more telling stands first.
+// what is more telling stands first. Every error that a leaf exports has a row, or
+// a reason in the test not to.
 var codes = []struct {
 	err  error
 	code fault.Code
 }{
 	{context.Canceled, fault.Interrupted},
+
+	// Another unit explains everything else that is then found wrong.
+	{esptool.ErrOtherChip, fault.UnitChanged},
+	{efuse.ErrOtherChip, fault.UnitChanged},
 
 	{esptool.ErrPortMissing, fault.PortMissing},
 	{esptool.ErrPortBusy, fault.PortBusy},
@@ -38,6 +46,10 @@ var codes = []struct {
 	{errMAC, fault.BadMAC},
 	{errCrystal, fault.WrongCrystal},
 	{efuse.ErrUnstable, fault.BadMAC},
+	{efuse.ErrMAC, fault.BadMAC},
+	{efuse.ErrRevision, fault.WrongRevision},
+	{efuse.ErrCrystal, fault.WrongCrystal},
+	{efuse.ErrEncoding, fault.CodingScheme},
 
 	{errRefused, fault.BootRefused},
 	{errNoLine, fault.BootTimeout},
@@ -51,13 +63,22 @@ var codes = []struct {
 	{efuse.ErrUnproven, fault.KeyUncertain},
 	{efuse.ErrForeign, fault.Contradictory},
 	{efuse.ErrOrder, fault.Contradictory},
+	{efuse.ErrHidden, fault.Contradictory},
 	{efuse.ErrCannotClear, fault.Contradictory},
 	{efuse.ErrWriteProtected, fault.CannotBurn},
 	{efuse.ErrUnsupported, fault.CodingScheme},
+	{efuse.ErrForbidden, fault.Unsupported},
+	{efuse.ErrGoal, fault.Unsupported},
+	{efuse.ErrNoKey, fault.KeySafety},
+	{efuse.ErrWeakKey, fault.KeySafety},
+	{efuse.ErrKeyLength, fault.KeySafety},
 
 	{records.ErrSerialUsed, fault.SerialUsed},
 	{records.ErrMACKnown, fault.MACKnown},
 	{records.ErrKeyReused, fault.KeyReused},
+	{records.ErrKeyNotSealed, fault.KeySafety},
+	{records.ErrUnverified, fault.KeyUncertain},
+	{records.ErrParked, fault.Contradictory}, // by another program, without a code of its own
 	{records.ErrFull, fault.DiskFull},
 	{records.ErrReadOnly, fault.DiskFull},
 	{syscall.ENOSPC, fault.DiskFull},
@@ -65,18 +86,51 @@ var codes = []struct {
 	{records.ErrCorrupt, fault.Database},
 	{records.ErrNewer, fault.Database},
 	{records.ErrNotDatabase, fault.Database},
+	{records.ErrTampered, fault.Database},
+	{records.ErrNotScrubbed, fault.Database},
+	{records.ErrNotFound, fault.Database},
+	{records.ErrInvalid, fault.Database},
+	{records.ErrComplete, fault.Database},
+	{records.ErrKeysExist, fault.Database},
+	{records.ErrKeyWords, fault.Database},
+	{records.ErrRunExists, fault.Database},
+	{records.ErrRunFinished, fault.Database},
+	{records.ErrObserved, fault.Database},
+	{records.ErrSequence, fault.Database},
 	{keys.ErrExposed, fault.KeySafety},
 	{keys.ErrBadIdentity, fault.KeySafety},
+	{keys.ErrNoIdentity, fault.KeySafety},
 	{keys.ErrNotForUs, fault.KeySafety},
 	{keys.ErrDamaged, fault.KeySafety},
 	{keys.ErrOtherUnit, fault.KeySafety},
 	{keys.ErrWeak, fault.KeySafety},
+	{keys.ErrSameKey, fault.KeySafety},
 	{keys.ErrOwnKey, fault.BadProfile},
 	{keys.ErrNoOwner, fault.BadProfile},
+	{keys.ErrBadRecipient, fault.BadProfile},
+	{secureboot.ErrKeyLength, fault.KeySafety},
+	{secureboot.ErrIVLength, fault.KeySafety},
+	{flashcrypt.ErrKeyLength, fault.KeySafety},
+	{secureboot.ErrNotBootloader, fault.BadImage},
 
 	{station.ErrSerialMissing, fault.SerialMissing},
 	{station.ErrSerialForm, fault.SerialForm},
 	{station.ErrSerialCheckDigit, fault.SerialForm},
+	{station.ErrSequenceEnd, fault.SerialMissing},
+
+	// Calls that this program should not have made: the job was checked for them.
+	{esptool.ErrRange, fault.DoesNotFit},
+	{flashcrypt.ErrRange, fault.DoesNotFit},
+	{esptool.ErrAlign, fault.Internal},
+	{esptool.ErrNotAttached, fault.Internal},
+	{esptool.ErrShape, fault.Internal},
+	{efuse.ErrShape, fault.Internal},
+	{flashcrypt.ErrConf, fault.Internal},
+	{flashcrypt.ErrOffset, fault.Internal},
+	{flashcrypt.ErrLength, fault.Internal},
+	{flashcrypt.ErrShortDst, fault.Internal},
+	{flashcrypt.ErrSelfTest, fault.Internal},
+	{secureboot.ErrSelfTest, fault.Internal},
 
 	// The link comes last: a cause above explains why it failed. Requests and
 	// answers cross it without a checksum: what differs from one time to the next,
@@ -108,18 +162,42 @@ func asFault(step string, err error, otherwise fault.Code) error {
 		}
 		return err
 	}
+	return fault.New(codeFor(err, otherwise), step, err)
+}
+
+// codeFor is the code for an error that has none.
+func codeFor(err error, otherwise fault.Code) fault.Code {
+	if unheard(err) {
+		return fault.LinkLost
+	}
+	if code, ok := parkedAs(err); ok {
+		return code
+	}
 	for _, c := range codes {
 		if errors.Is(err, c.err) {
-			return fault.New(c.code, step, err)
+			return c.code
 		}
 	}
 	if garbled(err) {
-		otherwise = fault.Garbled
+		return fault.Garbled
 	}
-	if otherwise == "" {
-		otherwise = fault.Internal
+	return cmp.Or(otherwise, fault.Internal)
+}
+
+// unheard reports whether bits are missing after a burn some of whose commands were
+// not answered: they may never have arrived, and the unit is not to blame.
+func unheard(err error) bool {
+	return errors.Is(err, efuse.ErrReadBack) && (errors.Is(err, esptool.ErrNoReply) || errors.Is(err, esptool.ErrLinkLost))
+}
+
+// parkedAs is the code under which another program has parked the unit meanwhile.
+func parkedAs(err error) (fault.Code, bool) {
+	var parked *records.ParkedError
+	if !errors.As(err, &parked) {
+		return "", false
 	}
-	return fault.New(otherwise, step, err)
+	page, ok := fault.Lookup(fault.Code(parked.Parking.Code))
+	return page.Code, ok
 }
 
 // Error codes by which the ROM says that the flash did not do what it should

@@ -1,13 +1,22 @@
 package flow_test
 
 import (
+	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"provision/internal/efuse"
 	"provision/internal/esptool"
 	"provision/internal/fault"
 	"provision/internal/flow"
+	"provision/internal/records"
+	"provision/internal/simulator"
 )
 
 // TestLineIsBlamedFirst: requests and answers have no checksum, so what only the
@@ -29,10 +38,210 @@ func TestLineIsBlamedFirst(t *testing.T) {
 		{efuse.ErrReadBack, fault.ReadBack, fault.ReadBack},
 		{efuse.ErrUnstable, fault.ReadBack, fault.BadMAC},
 		{esptool.ErrContent, fault.WriteFailed, fault.WriteFailed},
+		{errors.Join(efuse.ErrReadBack, esptool.ErrNoReply), fault.ReadBack, fault.LinkLost},
+		{errors.Join(esptool.ErrLinkLost, esptool.ErrOtherChip), fault.WriteFailed, fault.UnitChanged},
+		{errors.Join(efuse.ErrOtherChip, esptool.ErrNoReply), fault.ReadBack, fault.UnitChanged},
 	} {
 		err := flow.AsFault(fmt.Errorf("burn: %w", c.err), c.step)
 		if got := fault.CodeOf(err); got != c.want {
 			t.Errorf("%v is %s, want %s", c.err, got, c.want)
 		}
+	}
+}
+
+// TestParkedMeanwhile: a unit that another program parks during a run keeps the code
+// it was parked with.
+func TestParkedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for parked, want := range map[string]fault.Code{"E206": fault.BadMAC, "": fault.Contradictory, "E999": fault.Contradictory} {
+		err := flow.AsFault(fmt.Errorf("seal: %w", &records.ParkedError{Parking: records.Parking{Code: parked}}), fault.Database)
+		if got := fault.CodeOf(err); got != want {
+			t.Errorf("parked as %q is %s, want %s", parked, got, want)
+		}
+	}
+}
+
+// leaves are the packages whose errors a run may meet.
+var leaves = []string{"esptool", "efuse", "keys", "records", "station", "secureboot", "flashcrypt"}
+
+// noRow says why an exported error has no row in the table of codes.
+var noRow = map[string]string{
+	"records.ErrNotParked": "the answer recall hopes for",
+	"records.ErrTooMany":   "of look-ups, which no run does",
+	"records.ErrBurnt":     "a refusal with a text of its own (policy.go)",
+
+	"station.ErrUnreadable":  "profiles are loaded before a run",
+	"station.ErrSyntax":      "profiles are loaded before a run",
+	"station.ErrUnknownKey":  "profiles are loaded before a run",
+	"station.ErrType":        "profiles are loaded before a run",
+	"station.ErrMissing":     "profiles are loaded before a run",
+	"station.ErrValue":       "profiles are loaded before a run",
+	"station.ErrConflict":    "profiles are loaded before a run",
+	"station.ErrUnsupported": "profiles are loaded before a run",
+	"station.ErrSecret":      "profiles are loaded before a run",
+
+	"secureboot.ErrPublicKey":     "signatures are checked before a run",
+	"secureboot.ErrNoSignature":   "signatures are checked before a run",
+	"secureboot.ErrBadSignature":  "signatures are checked before a run",
+	"secureboot.ErrContentLength": "signatures are checked before a run",
+	"secureboot.ErrImageDigest":   "signatures are checked before a run",
+	"secureboot.ErrUntrustedKey":  "signatures are checked before a run",
+	"secureboot.ErrSignedTwice":   "signatures are checked before a run",
+	"secureboot.ErrBlockV2":       "signatures are checked before a run",
+	"secureboot.ErrRSAKey":        "signatures are checked before a run",
+	"secureboot.ErrDigest":        "a station makes digests and checks none",
+	"secureboot.ErrAlreadySigned": "a station does not sign",
+	"secureboot.ErrSigningKey":    "a station does not sign",
+	"secureboot.ErrEncryptedPEM":  "a station does not sign",
+}
+
+// TestEveryErrorHasACode: an error that somebody adds to a leaf must not reach the
+// technician as "internal", or as whatever the step is afraid of, unnoticed.
+func TestEveryErrorHasACode(t *testing.T) {
+	t.Parallel()
+	rows := errorsInTable(t)
+	exported := map[string]bool{}
+	for _, pkg := range leaves {
+		names := exportedErrors(t, pkg)
+		if len(names) == 0 {
+			t.Errorf("package %s exports no error", pkg)
+		}
+		for _, name := range names {
+			exported[name] = true
+			switch why := noRow[name]; {
+			case rows[name] == 0 && why == "":
+				t.Errorf("%s has no row in the table of codes", name)
+			case rows[name] > 0 && why != "":
+				t.Errorf("%s has a row, though %q", name, why)
+			case rows[name] > 1:
+				t.Errorf("%s has %d rows", name, rows[name])
+			}
+		}
+	}
+	for name := range noRow {
+		if !exported[name] {
+			t.Errorf("there is no %s", name)
+		}
+	}
+}
+
+// exportedErrors are the variables Err... of a leaf, as package.Name.
+func exportedErrors(t *testing.T, pkg string) (names []string) {
+	for _, file := range parse(t, filepath.Join("..", pkg)) {
+		for _, decl := range file.Decls {
+			if gen, ok := decl.(*ast.GenDecl); ok && gen.Tok == token.VAR {
+				for _, spec := range gen.Specs {
+					for _, id := range spec.(*ast.ValueSpec).Names {
+						if strings.HasPrefix(id.Name, "Err") {
+							names = append(names, pkg+"."+id.Name)
+						}
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+// errorsInTable counts how often each package.Name stands in the table of codes.
+func errorsInTable(t *testing.T) map[string]int {
+	rows := map[string]int{}
+	for _, file := range parse(t, ".") {
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || spec.Names[0].Name != "codes" {
+				return true
+			}
+			for _, row := range spec.Values[0].(*ast.CompositeLit).Elts {
+				if sel, ok := row.(*ast.CompositeLit).Elts[0].(*ast.SelectorExpr); ok {
+					rows[sel.X.(*ast.Ident).Name+"."+sel.Sel.Name]++
+				}
+			}
+			return false
+		})
+	}
+	if len(rows) == 0 {
+		t.Fatal("no table of codes")
+	}
+	return rows
+}
+
+// parse reads the Go files of a folder, but for tests.
+func parse(t *testing.T, dir string) (files []*ast.File) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	check(t, err)
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		check(t, err)
+		files = append(files, file)
+	}
+	if len(files) == 0 {
+		t.Fatal(&fs.PathError{Op: "parse", Path: dir, Err: fs.ErrNotExist})
+	}
+	return files
+}
+
+// handSlot is a slot in which the unit is changed by hand while the port stays open.
+type handSlot struct{ esptool.Port }
+
+func (h *handSlot) SetBaud(baud int) error {
+	return h.Port.(interface{ SetBaud(int) error }).SetBaud(baud)
+}
+
+// hold puts a unit into its loader, as a fixture does that holds its boot pin.
+func hold(t *testing.T, chip *simulator.Chip) {
+	t.Helper()
+	for _, lines := range []struct{ dtr, rts bool }{{false, true}, {true, false}, {false, false}} {
+		check(t, chip.SetLines(lines.dtr, lines.rts))
+	}
+}
+
+// TestUnitChangedMidway takes the unit out in the middle of the work and puts a blank
+// one in, which starts, or waits in its loader. Whatever is under way, the second
+// is not written to, and neither is called bad or set aside. While a unit runs its
+// firmware it cannot be asked who it is, so nothing is changed during the boot check.
+func TestUnitChangedMidway(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	other := smallChip()
+	other.MAC[5]++
+	const last = 120 // events; the loop ends with the run
+	for at := 1; at < last; at += 3 {
+		held := at%2 == 1
+		t.Run(fmt.Sprintf("event %d, held %v", at, held), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				r := newRig(t, release, j)
+				slot, second := &handSlot{}, simulator.New(other)
+				if held {
+					hold(t, second)
+				}
+				r.port = func(p esptool.Port) esptool.Port {
+					slot.Port = p
+					return slot
+				}
+				seen, begun, changed, passed := 0, false, false, false
+				r.sink = func(ev flow.Event) {
+					seen++
+					begun = begun || ev.Kind == flow.UnitIdentified
+					passed = passed || ev.Kind == flow.KeysDestroyed && !changed
+					if seen >= at && begun && !changed && ev.Step != "boot check" {
+						slot.Port, changed = lasting{second}, true
+					}
+				}
+				res := r.run()
+				lost := res.Code == fault.UnitChanged || !held && res.Code == fault.LinkLost
+				if changed && !lost && !passed {
+					t.Errorf("run ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+				}
+				if c := second.Counters(); c.Burns+c.Erases+c.Programs > 0 {
+					t.Errorf("the second unit was written to: %+v", c)
+				}
+			})
+		})
 	}
 }
