@@ -115,11 +115,11 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// signal NAME INT|KILL|STOP|CONT sends a signal.
+// signal NAME INT|HUP|KILL sends a signal.
 func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 2, "signal NAME INT|KILL|STOP|CONT")
-	sig, ok := map[string]os.Signal{"INT": os.Interrupt, "KILL": os.Kill, "STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}[args[1]]
-	usage(ts, false, ok, "signal NAME INT|KILL|STOP|CONT")
+	usage(ts, neg, len(args) == 2, "signal NAME INT|HUP|KILL")
+	sig, ok := map[string]os.Signal{"INT": os.Interrupt, "KILL": os.Kill, "HUP": syscall.SIGHUP}[args[1]]
+	usage(ts, false, ok, "signal NAME INT|HUP|KILL")
 	ts.Check(find(ts, args[0]).cmd.Process.Signal(sig))
 }
 
