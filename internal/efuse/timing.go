@@ -19,10 +19,12 @@ type Timing struct {
 const commandLimit = 2 * time.Second
 
 // TimingFor returns the timing for a chip in its ROM loader, where the APB clock is
-// the crystal: 26 or 40 MHz, else ErrCrystal. Values: ESP32 TRM, "eFuse
-// Programming Timing".
+// the crystal: 26 or 40 MHz, else ErrCrystal (0: it is not known). Values: ESP32
+// TRM, "eFuse Programming Timing".
 func TimingFor(crystalMHz int) (Timing, error) {
 	switch crystalMHz {
+	case 0:
+		return Timing{}, fmt.Errorf("crystal is not known: %w", ErrCrystal)
 	case 26:
 		return Timing{clk: 255<<8 | 250, dac: 52, limit: commandLimit}, nil
 	case 40:

@@ -7,18 +7,9 @@ import (
 	"time"
 )
 
-// Registers that tell how the ROM sees its clocks. Source: ESP32 TRM, "UART"
-// (UART_CLKDIV) and "RTC"; Espressif "ESP32 Serial Protocol" for the use.
 const (
-	regUARTClkDiv = 0x3FF40014
-	regRTCCalib   = 0x3FF5F06C // [31:7]: crystal cycles counted, by the 8 MHz RC clock
-	regCLK8MFreq  = 0x3FF5A010 // eFuse BLK0 word 4, [7:0] CLK8M_FREQ
-)
-
-const (
-	crystalSplit = 33_000_000 // Hz: above is a 40 MHz crystal, below a 26 MHz one
-	baudSettle   = 50 * time.Millisecond
-	baudReads    = 4 // good reads that prove a new speed
+	baudSettle = 50 * time.Millisecond
+	baudReads  = 4 // good reads that prove a new speed
 )
 
 // ChangeBaud changes the speed of chip and host, and proves it by reading the chip
@@ -84,39 +75,13 @@ func (d *Device) scaledBaud(ctx context.Context, baud int) (uint32, error) {
 }
 
 // compensate is the arithmetic of scaledBaud: calib and clk8m are the registers as
-// read. An estimate that is not near either crystal (no factory calibration reads
-// as 0) is not used: baud is returned as it is.
+// read. Without an estimate that can be believed baud is returned as it is.
 func compensate(baud int, calib, clk8m uint32) uint32 {
-	estimate := uint64(calib>>7) * 15625 * uint64(clk8m&0xFF) / 40 // Hz
-	nominal := uint64(nominalCrystal(uint32(min(estimate, 1<<31))))
-	if estimate < nominal*3/4 || estimate > nominal*5/4 {
+	hz, mhz := estimate(calib, clk8m)
+	if mhz == 0 {
 		return uint32(baud)
 	}
-	return uint32(uint64(baud) * estimate / nominal)
-}
-
-// nominalCrystal returns the crystal, 26 or 40 MHz, nearest to a measured one, in Hz.
-func nominalCrystal(hz uint32) uint32 {
-	if hz > crystalSplit {
-		return 40_000_000
-	}
-	return 26_000_000
-}
-
-// measureCrystal reads the divider the ROM set its UART to. With a known speed that
-// gives the crystal.
-func (d *Device) measureCrystal(ctx context.Context) error {
-	const dividerMask = 0xFFFFF
-	divider, err := d.ReadReg(ctx, regUARTClkDiv)
-	if err != nil {
-		return err
-	}
-	d.crystalHz = uint32(uint64(divider&dividerMask) * uint64(d.baud))
-	nominal := nominalCrystal(d.crystalHz)
-	if off := int64(d.crystalHz) - int64(nominal); off > 1_000_000 || off < -1_000_000 {
-		d.warn(fmt.Sprintf("crystal measures %.1f MHz, expected %d: check crystal and speed", float64(d.crystalHz)/1e6, nominal/1_000_000))
-	}
-	return nil
+	return uint32(uint64(baud) * hz / (uint64(mhz) * megahertz))
 }
 
 // climb raises the speed to the first of the configured ones that works. Each one

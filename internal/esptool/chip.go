@@ -23,11 +23,11 @@ type Chip struct {
 	PackageName  string // "ESP32-D0WD"; "" for a number that is not known
 	SingleCore   bool   // DISABLE_APP_CPU
 	MAC          [6]byte
-	MACCRC       byte // as burnt beside the MAC
-	MACCRCOK     bool // MACCRC fits MAC
-	CodingScheme int  // 0 none, 1 3/4, 2 repeat, 3 as none
-	CrystalMHz   int  // 26 or 40, whichever the measured one is nearer to
-	CrystalHz    uint32
+	MACCRC       byte   // as burnt beside the MAC
+	MACCRCOK     bool   // MACCRC fits MAC
+	CodingScheme int    // 0 none, 1 3/4, 2 repeat, 3 as none
+	CrystalMHz   int    // 26 or 40; 0: the measured one is neither, or could be both; burn nothing
+	CrystalHz    uint32 // as measured, taking a port without a speed for 115200
 	FlashPins    uint32 // pin word for AttachFlash; 0: the default pins
 	BLK0         [blk0Words]uint32
 }
@@ -65,7 +65,7 @@ func (d *Device) Identify(ctx context.Context) (Chip, error) {
 	}
 	chip := id.chip()
 	chip.CrystalHz = d.crystalHz
-	chip.CrystalMHz = int(nominalCrystal(d.crystalHz) / 1_000_000)
+	chip.CrystalMHz = d.crystalMHz
 	d.flash.pins = chip.FlashPins
 	return chip, nil
 }

@@ -118,9 +118,10 @@ type Device struct {
 	doubted bool      // a SYNC was needed: another chip may have answered it
 	asking  bool      // SameChip is under way
 
-	crystalHz uint32 // as measured from the UART divider at Connect; 0: not yet
-	flash     flashState
-	stats     Stats
+	crystalHz  uint32 // as measured when the loader was reached last
+	crystalMHz int    // the one that means; 0: none
+	flash      flashState
+	stats      Stats
 }
 
 // newDevice fills in the defaults of cfg.
