@@ -141,6 +141,13 @@ func TestFlashID(t *testing.T) {
 				t.Errorf("id %06x: %v, want %v", dead, err, ErrNoFlash)
 			}
 		}
+		for capacity := range uint32(256) {
+			f.jedec = capacity<<16 | 0x25C2 // 0x35: MX25U1635F, of 2 MiB
+			id, err := d.FlashID(ctx)
+			if known := capacity >= 16 && capacity <= 27; known && (err != nil || id.Size() != 1<<capacity) || !known && !errors.Is(err, ErrFlashSize) {
+				t.Errorf("capacity %#02x: size %d, %v", capacity, id.Size(), err)
+			}
+		}
 	})
 }
 

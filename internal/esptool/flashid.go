@@ -38,6 +38,7 @@ const spiPolls = 10
 // Causes of an unusable flash chip.
 var (
 	ErrNoFlash        = errors.New("flash does not answer")
+	ErrFlashSize      = errors.New("flash does not tell its size in a way that is known")
 	ErrFlashProtected = errors.New("flash is write-protected by its status register")
 )
 
@@ -50,7 +51,7 @@ type FlashID struct {
 }
 
 // Size returns the size in bytes, 0 when CapacityLog2 is not one between 64 KiB and
-// 128 MiB.
+// 128 MiB (FlashID returns none such).
 func (f FlashID) Size() uint32 {
 	if f.CapacityLog2 < 16 || f.CapacityLog2 > 27 {
 		return 0
@@ -88,8 +89,9 @@ func (f FlashID) Protection() error {
 // FlashID reads the id and status registers of the flash chip, the id twice. If no
 // AttachFlash came before, the flash is attached with the pins Identify found, or
 // the default ones. Errors wrap ErrNoFlash (all zeros or all ones: no power, wrong
-// pins, or IO12 high at reset, which selects 1.8 V), ErrUnstable, or are those of
-// ReadReg.
+// pins, or IO12 high at reset, which selects 1.8 V), ErrFlashSize (some parts count
+// their size in another way: what they hold is not guessed at), ErrUnstable, or are
+// those of ReadReg.
 func (d *Device) FlashID(ctx context.Context) (FlashID, error) {
 	if !d.flash.attached {
 		if err := d.spiAttach(ctx, d.flash.pins); err != nil {
@@ -110,6 +112,9 @@ func (d *Device) FlashID(ctx context.Context) (FlashID, error) {
 		return FlashID{}, fmt.Errorf("flash id: %w: id reads %06x; check flash power and that IO12 is low at reset", ErrNoFlash, id)
 	}
 	f := FlashID{Manufacturer: byte(id), Type: byte(id >> 8), CapacityLog2: byte(id >> 16)}
+	if f.Size() == 0 {
+		return FlashID{}, fmt.Errorf("flash id %02x %02x %02x: %w", f.Manufacturer, f.Type, f.CapacityLog2, ErrFlashSize)
+	}
 	for i, cmd := range [...]byte{norReadStatus1, norReadStatus2, norReadStatus3} {
 		status, err := d.norRead(ctx, cmd, 1)
 		if err != nil {
