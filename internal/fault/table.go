@@ -53,7 +53,7 @@ var pages = []Page{
 		"Put the unit in the red bin.",
 		false, Fail},
 	{FlashSize, Part, "flash missing or small",
-		"The flash chip does not answer or is too small for the firmware.",
+		"The flash chip does not answer, does not tell its size, or is too small for the firmware.",
 		"Put the unit in the red bin.",
 		false, Fail},
 	{ForeignSecured, Part, "secured elsewhere",

@@ -41,6 +41,7 @@ var codes = []struct {
 	{esptool.ErrNoLines, fault.Unsupported},
 	{esptool.ErrFlashProtected, fault.FlashProtected},
 	{esptool.ErrNoFlash, fault.FlashSize},
+	{esptool.ErrFlashSize, fault.FlashSize},
 	{errFlash, fault.FlashSize},
 	{errRevision, fault.WrongRevision},
 	{errMAC, fault.BadMAC},

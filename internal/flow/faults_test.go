@@ -38,6 +38,7 @@ func TestLineIsBlamedFirst(t *testing.T) {
 		{efuse.ErrReadBack, fault.ReadBack, fault.ReadBack},
 		{efuse.ErrUnstable, fault.ReadBack, fault.BadMAC},
 		{esptool.ErrContent, fault.WriteFailed, fault.WriteFailed},
+		{esptool.ErrFlashSize, fault.LinkLost, fault.FlashSize},
 		{errors.Join(efuse.ErrReadBack, esptool.ErrNoReply), fault.ReadBack, fault.LinkLost},
 		{errors.Join(esptool.ErrLinkLost, esptool.ErrOtherChip), fault.WriteFailed, fault.UnitChanged},
 		{errors.Join(efuse.ErrOtherChip, esptool.ErrNoReply), fault.ReadBack, fault.UnitChanged},
@@ -240,6 +241,49 @@ func TestUnitChangedMidway(t *testing.T) {
 				}
 				if c := second.Counters(); c.Burns+c.Erases+c.Programs > 0 {
 					t.Errorf("the second unit was written to: %+v", c)
+				}
+			})
+		})
+	}
+}
+
+// TestUnknownFlash: a flash chip that counts its size in a way of its own is a wrong
+// part, not a broken line.
+func TestUnknownFlash(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	cfg := smallChip()
+	cfg.FlashID = 0x3525C2 // MX25U1635F
+	inBubble(t, func(t *testing.T) {
+		r := newRigWith(t, release, j, cfg)
+		r.mustWriteNothing(func() { r.mustRun("FAIL", "E204") })
+	})
+}
+
+// TestHungChipIsNoBadUnit lets the chip hang at points spread over the whole work,
+// inside burns too: it is never called bad for that, and is finished after a reset.
+func TestHungChipIsNoBadUnit(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	var wire uint64
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, release, j)
+		r.mustRun("PASS", "")
+		wire = r.chip.Counters().Wire
+	})
+	const points = 12
+	for i := range uint64(points) {
+		at := wire * (2*i + 1) / (2 * points)
+		t.Run(fmt.Sprintf("at byte %d of %d", at, wire), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				r := newRig(t, release, j, simulator.WithFaults(simulator.Faults{Hang: []uint64{at}}))
+				res := r.run()
+				if res.Verdict != "PASS" && res.Verdict != "ERROR" {
+					t.Errorf("run ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+				}
+				if res.Verdict == "ERROR" {
+					r.mustRun("PASS", "") // the contact of the next run resets it
 				}
 			})
 		})
