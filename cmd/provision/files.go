@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"provision/internal/fault"
 )
@@ -13,14 +16,33 @@ import (
 // readInput reads a file a person named.
 func readInput(path string) ([]byte, error) {
 	data, err := os.ReadFile(path)
-	var cause *fs.PathError
-	if errors.As(err, &cause) {
-		err = cause.Err // the path is said already
-	}
 	if err != nil {
-		return nil, fault.New(fault.FileMissing, "", fmt.Errorf("%s cannot be read: %w", path, err))
+		return nil, unreadable(path, err)
 	}
 	return data, nil
+}
+
+// unreadable is what to say of a file that a person named and that does not open.
+func unreadable(path string, err error) error {
+	said := fault.New(fault.FileMissing, "", fmt.Errorf("%s cannot be read: %w", path, systemCause(err)))
+	if errors.Is(err, fs.ErrPermission) {
+		return advise(said, "Make it readable for this user.")
+	}
+	return said
+}
+
+// systemCause is what the system says of a file, without the call and the name,
+// which may be one that we made up.
+func systemCause(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
 }
 
 // readFlag reads the file that a flag must name.
@@ -38,31 +60,65 @@ func writeNew(path string, data []byte, mode fs.FileMode) error {
 		return usagef("%s is there already; nothing was written", path)
 	}
 	if err != nil {
-		return usageError{err}
+		return unwritable(path, err)
 	}
 	if err := fill(f, data); err != nil {
 		// A file that is not whole must not look like one.
-		return errors.Join(err, os.Remove(path))
+		return errors.Join(unwritable(path, err), os.Remove(path))
 	}
 	return nil
 }
 
-// writeOutput writes a file that can be made again from input, replacing an older
-// one: whole or not at all. It is never written over its input.
-func writeOutput(path, input string, data []byte, mode fs.FileMode) error {
-	if sameFile(path, input) {
-		return usagef("%s is the input too; name another file with --output", path)
+// writeOutput writes a file that can be made again from inputs, replacing an older
+// one: whole or not at all. It is never written over one of them, by whatever name,
+// nor over a file that holds a secret key. An input that was not given is "".
+func writeOutput(path string, data []byte, mode fs.FileMode, inputs ...string) error {
+	for _, input := range inputs {
+		if sameFile(path, input) {
+			return usagef("%s is read by this command too; name another file with --output", path)
+		}
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	info, err := os.Stat(path)
+	switch {
+	case err != nil: // nothing is there yet, or it is told below
+	case info.IsDir():
+		return usagef("%s is a folder; name a file with --output", path)
+	case !info.Mode().IsRegular():
+		return writeDevice(path, data)
+	case mayBeKey(path, info.Size()):
+		return usagef("%s holds a secret key, or may be one; nothing was written: name another file with --output", path)
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return replace(path, target, data, mode) // the file behind a link, not the link
+	}
+	return replace(path, path, data, mode)
+}
+
+// replace writes data beside target and renames it; path is the name to tell.
+func replace(path, target string, data []byte, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
 	if err != nil {
-		return usageError{err}
+		return unwritable(path, err)
 	}
 	err = errors.Join(f.Chmod(mode), fill(f, data))
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = os.Rename(f.Name(), target)
 	}
 	if err != nil {
-		return usageError{errors.Join(err, os.Remove(f.Name()))}
+		return errors.Join(unwritable(path, err), os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// writeDevice writes to what is not a file: a pipe, a terminal, /dev/stdout.
+func writeDevice(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return unwritable(path, err)
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return unwritable(path, err)
 	}
 	return nil
 }
@@ -73,8 +129,45 @@ func fill(f *os.File, data []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
+// unwritable is what to say of an output that cannot be written: a wrong name is
+// wrong usage, anything else (a full disk) a fault of the machine.
+func unwritable(path string, err error) error {
+	said := fmt.Errorf("%s cannot be written: %w", path, systemCause(err))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return usageError{said}
+	}
+	return said
+}
+
 func sameFile(a, b string) bool {
 	x, errX := os.Stat(a)
 	y, errY := os.Stat(b)
 	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+// largestKeyFile is more than any PEM or age identity takes, in bytes.
+const largestKeyFile = 64 << 10
+
+// mayBeKey reports whether the file at path holds a secret key, or has the size of
+// one of a unit: such a file is not replaced by anything that can be made again.
+func mayBeKey(path string, size int64) bool {
+	switch {
+	case size == 32 || size == 24: // raw, without and with 3/4 coding
+		return true
+	case size > largestKeyFile:
+		return false
+	}
+	data, err := os.ReadFile(path)
+	return err != nil || holdsSecretKey(data)
+}
+
+// holdsSecretKey finds a private key in PEM, sealed with a passphrase or not, and an
+// age identity. The mere words of a PEM header, as firmware has them, are none.
+func holdsSecretKey(data []byte) bool {
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			return true
+		}
+	}
+	return bytes.Contains(data, []byte("AGE-SECRET-KEY-1"))
 }

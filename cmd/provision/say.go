@@ -41,9 +41,24 @@ func say(w io.Writer, action string) {
 	}
 }
 
+// advised is an error for which there is better advice than its code's page has;
+// an empty one where the sentence says it all.
+type advised struct {
+	error
+	do string
+}
+
+func (e advised) Unwrap() error { return e.error }
+
+func advise(err error, do string) error { return advised{err, do} }
+
 // whatToDo is the one action for err; empty where no page has one.
 func whatToDo(err error) string {
-	if !isFault(err) {
+	var better advised
+	switch {
+	case errors.As(err, &better):
+		return better.do
+	case !isFault(err):
 		return ""
 	}
 	page, _ := fault.Lookup(fault.CodeOf(err))

@@ -105,7 +105,7 @@ func (a *app) signData() *cobra.Command {
 			if err != nil {
 				return usagef("sign %s: %w", args[0], err)
 			}
-			return writeOutput(output, args[0], signed, 0o644)
+			return writeOutput(output, signed, 0o644, args[0], keyfile)
 		},
 	}
 	fl := cmd.Flags()
@@ -235,7 +235,7 @@ except that it cuts the tail of the appended SHA-256 of some bootloaders.`,
 			if output == "" {
 				output = "bootloader-reflash-digest.bin"
 			}
-			return writeOutput(output, args[0], flashcrypt.PadFF(out, digestPiece), 0o644)
+			return writeOutput(output, flashcrypt.PadFF(out, digestPiece), 0o644, args[0], keyfile, ivfile)
 		},
 	}
 	fl := cmd.Flags()
@@ -281,7 +281,7 @@ func (a *app) cryptFlash(use, short string, do func(*flashcrypt.Cipher, []byte, 
 			if err := do(cipher, out, data, uint32(offset)); err != nil {
 				return usagef("%s: %w", args[0], err)
 			}
-			return writeOutput(output, args[0], out, 0o600)
+			return writeOutput(output, out, 0o600, args[0], keyfile)
 		},
 	}
 	fl := cmd.Flags()
