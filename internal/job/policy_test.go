@@ -14,30 +14,38 @@ import (
 )
 
 // profiles gives every combination of what a profile can say about fuses: the two
-// features, each lock, UART_DOWNLOAD_DIS, and each field frozen alone, beside the
-// default and none at all. Freezing is judged field by field.
+// features, [lock], and the chips that UART_DOWNLOAD_DIS depends on.
 func profiles(yield func(text string)) {
+	for _, secureBoot := range []string{"0", "1\nallow_unverified_app = true"} {
+		for _, encryption := range []string{`mode = "off"`, "mode = \"host\"", "mode = \"host\"\npolicy = \"development\""} {
+			lockings(func(lock, minRevision string) {
+				yield(fmt.Sprintf("[station]\nname = \"T\"\n[unit]\nmin_revision = %q\n"+
+					"[images]\nbootloader = \"b\"\npartition_table = \"p\"\napp = \"a\"\n"+
+					"[secure_boot]\nversion = %s\n[flash_encryption]\n%s\n[lock]\n%s\n[boot_check]\nexpect = \"x\"\n",
+					minRevision, secureBoot, encryption, lock))
+			})
+		}
+	}
+}
+
+// lockings gives every combination of the locks that are frozen with others and
+// UART_DOWNLOAD_DIS, each with the default freezes, with none, and with one alone:
+// freezing is judged field by field.
+func lockings(yield func(lock, minRevision string)) {
 	freezes := []string{"", "freeze = []"}
 	for _, name := range efuse.Freezable() {
 		freezes = append(freezes, fmt.Sprintf("freeze = [%q]", name))
 	}
-	locks := append(efuse.Lockable(), "UART_DOWNLOAD_DIS")
-	for _, secureBoot := range []string{"0", "1\nallow_unverified_app = true"} {
-		for _, encryption := range []string{`mode = "off"`, "mode = \"host\"", "mode = \"host\"\npolicy = \"development\""} {
-			for _, revision := range []string{"v1.0", "v3.0"} {
-				for set := range 1 << len(locks) {
-					var lock strings.Builder
-					for i, name := range locks {
-						fmt.Fprintf(&lock, "%s = %v\n", name, set>>i&1 == 1)
-					}
-					for _, freeze := range freezes {
-						yield(fmt.Sprintf("[station]\nname = \"T\"\n[unit]\nmin_revision = %q\n"+
-							"[images]\nbootloader = \"b\"\npartition_table = \"p\"\napp = \"a\"\n"+
-							"[secure_boot]\nversion = %s\n[flash_encryption]\n%s\n[lock]\n%s%s\n[boot_check]\nexpect = \"x\"\n",
-							revision, secureBoot, encryption, lock.String(), freeze))
-					}
-				}
-			}
+	names := slices.DeleteFunc(efuse.Lockable(), func(name string) bool { return name == "DISABLE_SDIO_HOST" })
+	for set := range 1 << len(names) {
+		var locks strings.Builder
+		for i, name := range names {
+			fmt.Fprintf(&locks, "%s = %v\n", name, set>>i&1 == 1)
+		}
+		for _, freeze := range freezes {
+			yield(locks.String()+freeze, "v1.0")
+			yield(locks.String()+"UART_DOWNLOAD_DIS = true\n"+freeze, "v1.0")
+			yield(locks.String()+"UART_DOWNLOAD_DIS = true\n"+freeze, "v3.0")
 		}
 	}
 }
