@@ -211,7 +211,7 @@ func TestUnitChangedMidway(t *testing.T) {
 	other := smallChip()
 	other.MAC[5]++
 	const last = 120 // events; the loop ends with the run
-	for at := 1; at < last; at += 3 {
+	for at := 1; at < last; at += 7 {
 		held := at%2 == 1
 		t.Run(fmt.Sprintf("event %d, held %v", at, held), func(t *testing.T) {
 			t.Parallel()
@@ -271,7 +271,7 @@ func TestHungChipIsNoBadUnit(t *testing.T) {
 		r.mustRun("PASS", "")
 		wire = r.chip.Counters().Wire
 	})
-	const points = 12
+	const points = 8
 	for i := range uint64(points) {
 		at := wire * (2*i + 1) / (2 * points)
 		t.Run(fmt.Sprintf("at byte %d of %d", at, wire), func(t *testing.T) {
