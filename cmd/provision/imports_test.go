@@ -33,6 +33,10 @@ var allowed = map[string]struct {
 		[]string{"job", "esptool", "efuse", "flashcrypt", "secureboot", "image", "keys", "records", "fault", "station"},
 		"the one place that knows the whole story; it never draws and never parses flags",
 	},
+	"provision/internal/floor": {
+		[]string{"flow", "esptool", "fault", "records"},
+		"it knows slots and who sits in them; what happens to a unit is the flow's",
+	},
 	"provision/internal/tui": {
 		[]string{"flow", "fault", "tui/noquery"},
 		"the screen draws events: killing it must not hurt a unit, so it can reach no port and no database",

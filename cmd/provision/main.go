@@ -64,7 +64,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // exitCode is the exit code for err: a fault's own, 2 for wrong usage, else 3.
 func exitCode(err error) int {
 	var done exitError
-	var usage usageError
 	switch {
 	case err == nil:
 		return fault.ExitOK
@@ -72,7 +71,7 @@ func exitCode(err error) int {
 		return done.code
 	case isFault(err):
 		return fault.ExitCode(err)
-	case errors.As(err, &usage):
+	case isUsage(err):
 		return fault.ExitInput
 	}
 	return fault.ExitError
@@ -90,6 +89,11 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
+}
+
+func isUsage(err error) bool {
+	var usage usageError
+	return errors.As(err, &usage)
 }
 
 func isFault(err error) bool {
@@ -121,7 +125,7 @@ Start here:
 	})
 	root.SetHelpCommand(a.help())
 	root.AddCommand(
-		a.demo(), a.run(), a.status(), a.lookup(), a.history(), a.records(),
+		a.demo(), a.run(), a.batch(), a.status(), a.lookup(), a.history(), a.records(),
 		a.station(), a.ports(), a.secure(), a.image(), a.partition(),
 		a.release(), a.efuse(), a.sim(), a.keys(), a.version(),
 	)

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,18 +44,58 @@ func isVirtual(port string) bool { return strings.HasPrefix(port, simPrefix) }
 func openPort(name string, opts ...simulator.Option) (esptool.Port, error) {
 	sim, virtual := strings.CutPrefix(name, simPrefix)
 	if !virtual {
-		return esptool.Open(name, initialBaud)
+		port, err := esptool.Open(name, initialBaud)
+		if errors.Is(err, esptool.ErrPortKind) {
+			err = fmt.Errorf("%w; %sNAME is a virtual ESP32", err, simPrefix)
+		}
+		return port, err
 	}
-	chip, err := simulator.Open(simDir(sim), opts...)
+	chip, err := openChip(sim, opts...)
 	switch {
 	case errors.Is(err, simulator.ErrNotExist):
-		return nil, fmt.Errorf("open port %s: %w; make it with: provision sim create %s", name, esptool.ErrPortMissing, sim)
+		return nil, fmt.Errorf("open port %s: %w; make it with: provision sim create %s", name, esptool.ErrPortMissing, shellQuote(sim))
 	case errors.Is(err, simulator.ErrBusy):
 		return nil, fmt.Errorf("open port %s: %w", name, esptool.ErrPortBusy)
 	case err != nil:
 		return nil, err
 	}
 	return chip, nil
+}
+
+// openChip opens the virtual chip called name. What is wrong with its name or its
+// files is input; ErrNotExist and ErrBusy are for the caller to tell.
+func openChip(name string, opts ...simulator.Option) (*simulator.Chip, error) {
+	if err := simName(name); err != nil {
+		return nil, err
+	}
+	chip, err := simulator.Open(simDir(name), opts...)
+	switch {
+	case err == nil, errors.Is(err, simulator.ErrNotExist), errors.Is(err, simulator.ErrBusy):
+		return chip, err
+	}
+	return nil, badChip(name, err)
+}
+
+// simName refuses what would name the folder of all virtual chips, not one of them.
+func simName(name string) error {
+	switch name {
+	case "":
+		return usagef("which virtual chip? give it a name, like %sunit1", simPrefix)
+	case ".", "..":
+		return usagef("%s%s: give a virtual chip a name, like unit1, or a path, like ./%s", simPrefix, name, filepath.Join(name, "unit1"))
+	}
+	return nil
+}
+
+// badChip is what to say of a folder that holds no usable virtual chip.
+func badChip(name string, err error) error {
+	why := cmp.Or(errors.Unwrap(err), err) // without the call and the folder
+	var file *fs.PathError
+	if errors.As(why, &file) {
+		why = fmt.Errorf("%s: %w", filepath.Base(file.Path), file.Err)
+	}
+	return usagef("%s cannot be used as a virtual chip: %s; use another name, or move that folder away and make the chip anew",
+		simDir(name), firstLine(why))
 }
 
 // portFlags are the flags of commands that talk to one chip.
@@ -98,6 +140,9 @@ func (f *portFlags) device(ctx context.Context, warn func(string)) (*esptool.Dev
 		return nil, err
 	}
 	port, err := openPort(f.port)
+	if isUsage(err) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, flow.AsFault(err, fault.NoAnswer)
 	}

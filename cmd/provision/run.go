@@ -145,13 +145,9 @@ func (a *app) prepare(ctx context.Context, f *runFlags) (flow.Config, func(), er
 	if err := a.portAllowed(p, *f); err != nil {
 		return flow.Config{}, none, err
 	}
-	reset, err := resetMode(f.port, f.reset, string(p.Link.Reset))
+	reset, err := resetFor(p, f.port, f.reset)
 	if err != nil {
 		return flow.Config{}, none, err
-	}
-	if p.BootCheck != nil && reset == esptool.ResetNone {
-		return flow.Config{}, none, fault.New(fault.Unsupported, "", fmt.Errorf(
-			"%s: [boot_check] needs reset lines to start the unit with, and %s has none: leave the section out for this port", p.Path, f.port))
 	}
 	j, err := job.New(p)
 	if err != nil {
@@ -175,11 +171,21 @@ func (a *app) prepare(ctx context.Context, f *runFlags) (flow.Config, func(), er
 	if err != nil {
 		return flow.Config{}, none, err
 	}
-	if err := a.blankVirtualChip(f.port, f.dryRun); err != nil {
+	if err := a.blankVirtualChip(f.port); err != nil {
 		closeAll()
 		return flow.Config{}, none, err
 	}
 	return cfg, closeAll, nil
+}
+
+// resetFor is the reset strategy for a port of the station. A boot check needs one.
+func resetFor(p *station.Profile, port, flag string) (esptool.ResetMode, error) {
+	reset, err := resetMode(port, flag, string(p.Link.Reset))
+	if err == nil && p.BootCheck != nil && reset == esptool.ResetNone {
+		err = fault.New(fault.Unsupported, "", fmt.Errorf(
+			"%s: [boot_check] needs reset lines to start the unit with, and %s has none: leave the section out for this port", p.Path, port))
+	}
+	return reset, err
 }
 
 // portAllowed refuses to burn on a real port without being told to.
@@ -268,25 +274,38 @@ func stationIdentity(path string, create bool) (keys.Identity, error) {
 	return id, err
 }
 
-// blankVirtualChip makes the chip behind sim:NAME the first time it is used.
-func (a *app) blankVirtualChip(port string, dryRun bool) error {
+// blankVirtualChip makes the chip behind sim:NAME the first time it is used, and
+// refuses one whose files cannot be used.
+func (a *app) blankVirtualChip(port string) error {
 	name, virtual := strings.CutPrefix(port, simPrefix)
-	if !virtual || dryRun {
+	if !virtual {
 		return nil
 	}
 	cfg, err := blankChip("")
 	if err != nil {
 		return err
 	}
-	err = simulator.Create(simDir(name), cfg)
+	err = createChip(name, cfg)
 	if errors.Is(err, simulator.ErrExist) {
+		return usableChip(name)
+	}
+	if err == nil {
+		fmt.Fprintf(a.err, "provision: %s was not there: made a blank virtual ESP32 in %s\n", port, simDir(name))
+	}
+	return err
+}
+
+// usableChip reports a virtual chip that would not open. One that is in use is
+// whole, and the run will say that it is busy.
+func usableChip(name string) error {
+	chip, err := openChip(name)
+	if errors.Is(err, simulator.ErrBusy) {
 		return nil
 	}
 	if err != nil {
-		return flow.AsFault(err, fault.PortMissing)
+		return err
 	}
-	fmt.Fprintf(a.err, "provision: %s was not there: made a blank virtual ESP32 in %s\n", port, simDir(name))
-	return nil
+	return chip.Close()
 }
 
 func faultOptions(port string, specs []string) ([]simulator.Option, error) {

@@ -45,6 +45,16 @@ func TestReportSaysWhatToDo(t *testing.T) {
 	}
 }
 
+func TestShellQuote(t *testing.T) {
+	for word, want := range map[string]string{
+		"unit1": "unit1", "./a/b-c_d.toml": "./a/b-c_d.toml", "": "''", "two words": "'two words'", "it's": `'it'\''s'`, "$HOME": "'$HOME'",
+	} {
+		if got := shellQuote(word); got != want {
+			t.Errorf("%q is quoted %s, want %s", word, got, want)
+		}
+	}
+}
+
 // TestSimFaultForms: what sim faults shows is what --sim-fault takes.
 func TestSimFaultForms(t *testing.T) {
 	for _, f := range simFaultForms {

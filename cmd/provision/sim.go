@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -66,18 +67,18 @@ func (a *app) simCreate() *cobra.Command {
 				return usagef("--coding-scheme %q: it is none, 3/4 or repeat", coding)
 			}
 			cfg.FlashSize, cfg.CrystalMHz, cfg.CodingScheme = mib<<20, crystal, scheme
-			err = simulator.Create(simDir(args[0]), cfg)
-			switch {
-			case errors.Is(err, simulator.ErrExist):
+			err = createChip(args[0], cfg)
+			if errors.Is(err, simulator.ErrExist) {
 				return usagef("%s: there is a virtual chip already; nothing was changed", simDir(args[0]))
-			case err != nil:
-				return usageError{err}
+			}
+			if err != nil {
+				return err
 			}
 			if a.json {
 				return a.emit(map[string]any{"kind": "sim.created", "name": args[0], "dir": absolute(simDir(args[0])), "mac": hexMAC(cfg.MAC)})
 			}
 			fmt.Fprintf(a.out, "%s  blank ESP32 v%d.%d, MAC %s, %d MiB flash; use it as --port sim:%s\n",
-				simDir(args[0]), cfg.RevMajor, cfg.RevMinor, hexMAC(cfg.MAC), cfg.FlashSize>>20, args[0])
+				simDir(args[0]), cfg.RevMajor, cfg.RevMinor, hexMAC(cfg.MAC), cfg.FlashSize>>20, shellQuote(args[0]))
 			return nil
 		},
 	}
@@ -94,18 +95,34 @@ func hexMAC(mac [6]byte) string {
 	return net.HardwareAddr(mac[:]).String()
 }
 
+// createChip makes the virtual chip called name. ErrExist is for the caller to
+// tell; anything else is input.
+func createChip(name string, cfg simulator.Config) error {
+	if err := simName(name); err != nil {
+		return err
+	}
+	err := simulator.Create(simDir(name), cfg)
+	switch {
+	case err == nil, errors.Is(err, simulator.ErrExist):
+		return err
+	case errors.Is(err, simulator.ErrConfig):
+		return usageError{cmp.Or(errors.Unwrap(err), err)}
+	case errors.Is(err, simulator.ErrOther):
+		return badChip(name, err)
+	}
+	return unwritable(simDir(name), err)
+}
+
 // openSim opens a virtual chip that must be there.
 func openSim(name string, opts ...simulator.Option) (*simulator.Chip, error) {
-	chip, err := simulator.Open(simDir(name), opts...)
+	chip, err := openChip(name, opts...)
 	switch {
 	case errors.Is(err, simulator.ErrNotExist):
-		return nil, usagef("%s: there is no virtual chip; make it with: provision sim create %s", simDir(name), name)
+		return nil, usagef("%s: there is no virtual chip; make it with: provision sim create %s", simDir(name), shellQuote(name))
 	case errors.Is(err, simulator.ErrBusy):
 		return nil, fault.New(fault.PortBusy, "", err)
-	case err != nil:
-		return nil, fault.New(fault.PortMissing, "", err)
 	}
-	return chip, nil
+	return chip, err
 }
 
 func (a *app) simServe() *cobra.Command {

@@ -13,6 +13,9 @@ var (
 	ErrExist = errors.New("there is a virtual chip already")
 	// ErrNotExist is Open on a directory that holds none.
 	ErrNotExist = errors.New("there is no virtual chip")
+	// ErrOther is Create or Open on a directory that holds something else than a
+	// chip, or only a part of one.
+	ErrOther = errors.New("folder holds something else than a whole virtual chip")
 	// ErrBusy is Open on a chip that is open already, here or in another process.
 	ErrBusy = errors.New("virtual chip is in use")
 )
@@ -33,47 +36,101 @@ type store struct {
 	facts        facts
 }
 
-// Create makes a chip in dir, which it makes too if it must. ErrExist when the
-// directory holds one; ErrConfig when there is no such chip.
+// Create makes a chip in dir, which it makes too if it must: whole or not at all.
+// ErrExist when the directory holds one, ErrOther when it holds anything else;
+// ErrConfig when there is no such chip.
 func Create(dir string, cfg Config) error {
-	cfg, err := cfg.normal()
-	if err != nil {
+	if err := makeChip(dir, cfg); err != nil {
 		return fmt.Errorf("create virtual chip in %s: %w", dir, err)
-	}
-	description, err := boardFacts(cfg).marshal()
-	if err != nil {
-		return fmt.Errorf("create virtual chip in %s: %w", dir, err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("create virtual chip: %w", err)
-	}
-	files := []struct {
-		name    string
-		content []byte
-	}{ // efuse.bin last: with it there is a chip
-		{flashFile, blankFlash(cfg.FlashSize)},
-		{factsFile, description},
-		{fuseFile, cfg.factoryFuses().Bytes()},
-	}
-	for _, f := range files {
-		if err := writeNew(filepath.Join(dir, f.name), f.content); err != nil {
-			return fmt.Errorf("create virtual chip in %s: %w", dir, err)
-		}
 	}
 	return nil
 }
 
-// writeNew writes a file that must not be there yet.
-func writeNew(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: %s", ErrExist, path)
+func makeChip(dir string, cfg Config) error {
+	cfg, err := cfg.normal()
+	if err != nil {
+		return err
+	}
+	description, err := boardFacts(cfg).marshal()
+	if err != nil {
+		return err
+	}
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if err := free(dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	beside, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".*")
+	if err != nil {
+		return err
+	}
+	err = writeFiles(beside, map[string][]byte{
+		flashFile: blankFlash(cfg.FlashSize), factsFile: description, fuseFile: cfg.factoryFuses().Bytes(),
+	})
+	if err == nil {
+		err = settle(beside, dir)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(beside))
+	}
+	return nil
+}
+
+// free refuses a directory that is in use: ErrExist or ErrOther.
+func free(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
 	}
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
-	return errors.Join(err, f.Close())
+	for _, e := range entries {
+		if e.Name() == fuseFile {
+			return ErrExist
+		}
+	}
+	return holdsOther(entries, fuseFile)
+}
+
+// holdsOther says what a directory holds instead of a chip, and what it lacks.
+func holdsOther(entries []os.DirEntry, lacks string) error {
+	return fmt.Errorf("%w: %s, but no %s", ErrOther, entries[0].Name(), lacks)
+}
+
+func writeFiles(dir string, files map[string][]byte) error {
+	errs := []error{os.Chmod(dir, 0o755)}
+	for name, content := range files {
+		errs = append(errs, os.WriteFile(filepath.Join(dir, name), content, 0o644))
+	}
+	return errors.Join(errs...)
+}
+
+// settle gives the finished chip its name. An empty directory that is there already
+// is somebody's own: it stays, and the files move in, efuse.bin last, since with it
+// there is a chip.
+func settle(beside, dir string) error {
+	_, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.Rename(beside, dir); err != nil {
+			return errors.Join(free(dir), err) // somebody may have been faster
+		}
+		return nil
+	}
+	for _, name := range []string{flashFile, factsFile, fuseFile} {
+		if err == nil {
+			err = os.Rename(filepath.Join(beside, name), filepath.Join(dir, name))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return os.Remove(beside)
 }
 
 // Open opens the chip in dir and locks it: ErrNotExist when there is none, ErrBusy
@@ -109,6 +166,9 @@ func openStore(dir string) (*store, error) {
 func openFile(dir, name string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
+		if entries, _ := os.ReadDir(dir); len(entries) > 0 {
+			return nil, holdsOther(entries, name)
+		}
 		return nil, fmt.Errorf("%w: no %s", ErrNotExist, name)
 	}
 	return f, err

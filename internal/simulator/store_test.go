@@ -109,6 +109,56 @@ func TestNoChip(t *testing.T) {
 	}
 }
 
+// TestWholeOrNotAtAll makes chips where there is something already: a chip appears whole
+// or not at all, and nothing of somebody else's is touched.
+func TestWholeOrNotAtAll(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		holds []string // what the directory holds; nil: it is not there
+		want  error
+	}{
+		{"nothing there", nil, nil},
+		{"an empty folder", []string{}, nil},
+		{"a chip", []string{"efuse.bin", "flash.bin"}, ErrExist},
+		{"half a chip", []string{"flash.bin"}, ErrOther},
+		{"something else", []string{"photo.jpg", "zebra"}, ErrOther},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			parent := t.TempDir()
+			dir := filepath.Join(parent, "chip")
+			if c.holds != nil {
+				if err := os.Mkdir(dir, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, name := range c.holds {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte("mine"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := Create(dir, DefaultConfig()); !errors.Is(err, c.want) {
+				t.Errorf("create = %v, want %v", err, c.want)
+			}
+			if c.want == nil {
+				open(t, dir)
+			}
+			if c.want == ErrOther {
+				if _, err := Open(dir); !errors.Is(err, ErrOther) {
+					t.Errorf("open = %v", err)
+				}
+			}
+			for _, name := range c.holds {
+				if data, err := os.ReadFile(filepath.Join(dir, name)); string(data) != "mine" {
+					t.Errorf("%s is %q, %v", name, data, err)
+				}
+			}
+			if beside, err := os.ReadDir(parent); len(beside) != 1 {
+				t.Errorf("left behind: %v, %v", beside, err)
+			}
+		})
+	}
+}
+
 // TestBareDirectory opens what an emulator leaves: fuses and flash, nothing else.
 func TestBareDirectory(t *testing.T) {
 	for major, date := range map[int]uint32{3: 0x96042000, 1: 0x16042000} {

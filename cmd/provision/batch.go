@@ -1,0 +1,315 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"provision/internal/esptool"
+	"provision/internal/fault"
+	"provision/internal/floor"
+	"provision/internal/flow"
+	"provision/internal/job"
+	"provision/internal/records"
+	"provision/internal/station"
+)
+
+// pollPeriod is how often an empty slot is looked at.
+const pollPeriod = 500 * time.Millisecond
+
+// batchFlags are the flags of batch.
+type batchFlags struct {
+	station, input, db, operator string
+	count                        int
+	yes                          bool
+}
+
+func (a *app) batch() *cobra.Command {
+	var f batchFlags
+	cmd := &cobra.Command{
+		Use:   "batch --station FILE (--input CSV | --count N)",
+		Short: "Many units over all slots, rolling",
+		Long: `Make many units over all slots of the station. Each slot waits for a unit, takes
+the next order, and waits until the unit is gone; no slot waits for another. A
+unit that is complete is greeted and takes no order; one that was begun is taken
+up; a transient fault is tried once more.
+
+The CSV has a line of names first: serial, and optionally slot. Serial numbers that
+are complete already are skipped, so that a batch that was cut is simply run again.
+Without a CSV, --count units get numbers from the profile's sequence or list.
+
+Exit 0: every unit passed or was complete. Otherwise the code of the worst that
+happened: 3 an ERROR, 4 a PARK, 1 a FAIL. 130: interrupted.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runBatch(cmd.Context(), f) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.station, "station", "", "station profile (required)")
+	fl.StringVar(&f.input, "input", "", "work order: CSV with the serial numbers")
+	fl.IntVar(&f.count, "count", 0, "how many units, with serial numbers from the profile's own source")
+	fl.StringVar(&f.db, "db", "", "records database (default: the profile's)")
+	fl.StringVar(&f.operator, "operator", os.Getenv("USER"), "who works at the station")
+	fl.BoolVar(&f.yes, "yes", false, "burn, also when the profile is not armed")
+	return cmd
+}
+
+func (a *app) runBatch(ctx context.Context, f batchFlags) error {
+	cfg, closeAll, err := a.prepareBatch(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	log := &batchLog{app: a}
+	cfg.Sink = log.event
+	began := time.Now()
+	signal.Ignore(syscall.SIGPIPE) // a reader that goes away ends no unit's run
+	defer signal.Reset(syscall.SIGPIPE)
+	stop := a.noteInterrupt(ctx)
+	results, err := floor.Work(ctx, cfg)
+	stop()
+	return a.batchFinished(results, time.Since(began), err)
+}
+
+// prepareBatch loads and checks everything that can be checked without a unit.
+func (a *app) prepareBatch(ctx context.Context, f batchFlags) (floor.Config, func(), error) {
+	none := func() {}
+	if f.station == "" {
+		return floor.Config{}, none, usagef("which station? name its profile with --station FILE")
+	}
+	p, err := loadProfile(f.station)
+	if err != nil {
+		return floor.Config{}, none, err
+	}
+	if f.db != "" {
+		p.UseDatabase(absolute(f.db))
+	}
+	slots, err := a.slots(p, f.yes)
+	if err != nil {
+		return floor.Config{}, none, err
+	}
+	orders, err := readOrders(p, f)
+	if err != nil {
+		return floor.Config{}, none, err
+	}
+	j, err := job.New(p)
+	if err != nil {
+		return floor.Config{}, none, err
+	}
+	run := flow.Config{Job: j, Operator: f.operator, Version: version(), Now: time.Now, Rand: rand.Reader}
+	closeAll, err := a.openRecords(ctx, p, &run)
+	if err != nil {
+		return floor.Config{}, none, err
+	}
+	if orders, err = stillOpen(ctx, run.Records, orders); err != nil {
+		closeAll()
+		return floor.Config{}, none, err
+	}
+	return floor.Config{Run: run, Slots: slots, Orders: orders, RunID: newRunID, Poll: pollPeriod, Sleep: sleep}, closeAll, nil
+}
+
+// slots are those of the profile; a station without any has one, at its port.
+func (a *app) slots(p *station.Profile, yes bool) ([]floor.Slot, error) {
+	places := p.Link.Slots
+	if len(places) == 0 {
+		places = []station.Slot{{Number: 1, Port: p.Link.Port}}
+	}
+	var out []floor.Slot
+	for _, place := range places {
+		if err := a.portAllowed(p, runFlags{portFlags: portFlags{port: place.Port}, yes: yes}); err != nil {
+			return nil, err
+		}
+		reset, err := resetFor(p, place.Port, "")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, floor.Slot{
+			Number: place.Number, Port: place.Port, Reset: reset,
+			Open: func(context.Context) (esptool.Port, error) { return openPort(place.Port) },
+		})
+	}
+	return out, nil
+}
+
+// readOrders reads the work order, and finds what is wrong with it before a unit is
+// touched.
+func readOrders(p *station.Profile, f batchFlags) ([]floor.Order, error) {
+	switch {
+	case f.input != "" && f.count != 0:
+		return nil, usagef("--input and --count: one or the other")
+	case f.input != "":
+		return readCSV(p, f.input)
+	case f.count <= 0:
+		return nil, usagef("how many? name the work order with --input CSV, or say --count N")
+	case p.Unit.Serial.Source != station.SourceSequence && p.Unit.Serial.Source != station.SourceList:
+		return nil, usagef("--count needs a profile that makes its own serial numbers (unit.serial.source = \"sequence\" or \"list\"); %s has %q",
+			p.Path, p.Unit.Serial.Source)
+	}
+	return make([]floor.Order, f.count), nil
+}
+
+func readCSV(p *station.Profile, path string) ([]floor.Order, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fault.New(fault.FileMissing, "", err)
+	}
+	defer file.Close()
+	rows := csv.NewReader(file)
+	rows.TrimLeadingSpace = true
+	head, err := rows.Read()
+	if err != nil {
+		return nil, usagef("%s: it has no line of column names (serial, slot)", path)
+	}
+	serialAt, slotAt := column(head, "serial"), column(head, "slot")
+	if serialAt < 0 {
+		return nil, usagef("%s: it has no column named serial; the first line names the columns", path)
+	}
+	var orders []floor.Order
+	seen := map[string]int{}
+	for {
+		row, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			return orders, nil
+		}
+		if err != nil {
+			return nil, usagef("%s: %w", path, err)
+		}
+		line, _ := rows.FieldPos(0)
+		o := floor.Order{Serial: strings.TrimSpace(row[serialAt])}
+		if err := p.CheckSerial(o.Serial); err != nil {
+			return nil, fault.New(fault.SerialForm, "", fmt.Errorf("%s, line %d: %q: %w", path, line, o.Serial, err))
+		}
+		if first, twice := seen[strings.ToUpper(o.Serial)]; twice {
+			return nil, fault.New(fault.SerialUsed, "", fmt.Errorf("%s: %s stands in line %d and again in line %d", path, o.Serial, first, line))
+		}
+		seen[strings.ToUpper(o.Serial)] = line
+		if slotAt >= 0 && strings.TrimSpace(row[slotAt]) != "" {
+			if o.Slot, err = slotNumber(p, strings.TrimSpace(row[slotAt])); err != nil {
+				return nil, usagef("%s, line %d: %w", path, line, err)
+			}
+		}
+		orders = append(orders, o)
+	}
+}
+
+func column(head []string, name string) int {
+	for i, h := range head {
+		if strings.EqualFold(strings.TrimSpace(strings.TrimPrefix(h, "\uFEFF")), name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// slotNumber is the number of a slot the station has.
+func slotNumber(p *station.Profile, text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("slot %q is no number", text)
+	}
+	for _, s := range p.Link.Slots {
+		if s.Number == n {
+			return n, nil
+		}
+	}
+	if len(p.Link.Slots) == 0 && n == 1 {
+		return n, nil
+	}
+	return 0, fmt.Errorf("the station has no slot %d", n)
+}
+
+// stillOpen leaves out the orders whose unit is complete, and ties those that were
+// begun to the unit they were begun with.
+func stillOpen(ctx context.Context, store *records.Store, orders []floor.Order) ([]floor.Order, error) {
+	var out []floor.Order
+	for _, o := range orders {
+		if o.Serial != "" {
+			u, err := store.UnitBySerial(ctx, o.Serial)
+			switch {
+			case err == nil && u.State == records.StateComplete:
+				continue
+			case err == nil:
+				o.MAC = u.MAC
+			case !errors.Is(err, records.ErrNotFound):
+				return nil, databaseFault(store.Path(), err)
+			}
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// batchLog shows a batch: every event as JSON, or a line for each unit.
+type batchLog struct{ app *app }
+
+func (l *batchLog) event(ev floor.Event) {
+	if l.app.json {
+		// Nobody reading any more does not stop the units.
+		_ = l.app.emit(ev)
+		return
+	}
+	switch ev.Kind {
+	case floor.SlotWaits:
+		fmt.Fprintf(l.app.out, "slot %d  waits for a unit\n", ev.Slot)
+	case floor.UnitFound:
+		fmt.Fprintf(l.app.out, "slot %d  %s\n", ev.Slot, ev.MAC)
+	case flow.Warning:
+		fmt.Fprintf(l.app.out, "slot %d  ! %s\n", ev.Slot, ev.Text)
+	case flow.RunFailed:
+		fmt.Fprintf(l.app.out, "slot %d  %s\n", ev.Slot, ev.Text)
+	case flow.RunFinished:
+		fmt.Fprintf(l.app.out, "slot %d  %s\n", ev.Slot, strings.Join(notEmpty(ev.Verdict, string(ev.Code), ev.Serial, ev.MAC, ev.Text), "  "))
+	}
+}
+
+// batchFinished sums up, and finds the exit code.
+func (a *app) batchFinished(results []flow.Result, took time.Duration, err error) error {
+	counts := map[string]int{}
+	last := map[string]string{} // how each unit ended, by MAC: a second try counts, not the first
+	for i, r := range results {
+		unit := r.MAC
+		if unit == "" {
+			unit = strconv.Itoa(i)
+		}
+		counts[last[unit]]--
+		last[unit] = r.Verdict
+		counts[r.Verdict]++
+	}
+	if a.json {
+		_ = a.emit(map[string]any{
+			"kind": "batch.finished", "units": len(last), "runs": len(results), "seconds": took.Seconds(), "interrupted": err != nil,
+			"pass": counts["PASS"], "done": counts["DONE"], "fail": counts["FAIL"], "error": counts["ERROR"], "park": counts["PARK"],
+		})
+	} else {
+		fmt.Fprintf(a.out, "%d units in %v:  %d PASS  %d DONE  %d FAIL  %d ERROR  %d PARK\n",
+			len(last), took.Round(time.Second), counts["PASS"], counts["DONE"], counts["FAIL"], counts["ERROR"], counts["PARK"])
+	}
+	if err != nil {
+		return exitError{fault.ExitInterrupted}
+	}
+	for _, v := range []fault.Verdict{fault.Error, fault.Park, fault.Fail} {
+		if counts[string(v)] > 0 {
+			return exitError{v.ExitCode()}
+		}
+	}
+	return nil
+}
