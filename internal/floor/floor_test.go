@@ -1,0 +1,332 @@
+package floor_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"provision/internal/demo"
+	"provision/internal/esptool"
+	"provision/internal/floor"
+	"provision/internal/flow"
+	"provision/internal/job"
+	"provision/internal/keys"
+	"provision/internal/records"
+	"provision/internal/simulator"
+	"provision/internal/station"
+)
+
+const profile = `
+[station]
+name = "FLOOR"
+[unit]
+serial = { pattern = "^SN-[0-9]{3}$", source = "argument" }
+[images]
+bootloader = "bootloader.bin"
+partition_table = "partition-table.bin"
+app = "app-signed.bin"
+[secure_boot]
+version = 1
+public_key = "app-public.pem"
+[flash_encryption]
+mode = "host"
+policy = "release"
+[boot_check]
+expect = "demo app: ready"
+`
+
+// bench is a floor whose units are virtual and are exchanged by the test.
+type bench struct {
+	t     *testing.T
+	cfg   floor.Config
+	mu    sync.Mutex
+	units map[int]*simulator.Chip // by slot; nil: empty
+	done  []floor.Event           // every run.finished
+}
+
+func newBench(t *testing.T, slots int, serials ...string) *bench {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, demo.Write(dir))
+	p, err := station.Parse([]byte(profile), filepath.Join(dir, "floor.toml"))
+	must(t, err)
+	j, err := job.New(p)
+	must(t, err)
+	store, err := records.Open(t.Context(), filepath.Join(dir, "floor.db"))
+	must(t, err)
+	t.Cleanup(func() { store.Close() })
+	id, err := keys.CreateIdentity(filepath.Join(dir, "identity.txt"))
+	must(t, err)
+	b := &bench{t: t, units: map[int]*simulator.Chip{}}
+	runs := 0
+	b.cfg = floor.Config{
+		Run: flow.Config{Job: j, Records: store, Identity: id, Version: "test", Now: time.Now, Rand: &lockedReader{r: rand.NewChaCha8([32]byte{3})}},
+		RunID: func() string {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			runs++
+			return fmt.Sprint("run-", runs)
+		},
+		Poll: 500 * time.Millisecond, Sleep: sleep, Sink: b.see,
+	}
+	for n := range slots {
+		n++
+		b.cfg.Slots = append(b.cfg.Slots, floor.Slot{
+			Number: n, Port: fmt.Sprint("slot", n), Reset: esptool.ResetClassic,
+			Open: func(context.Context) (esptool.Port, error) { return b.open(n) },
+		})
+	}
+	for _, s := range serials {
+		b.cfg.Orders = append(b.cfg.Orders, floor.Order{Serial: s})
+	}
+	return b
+}
+
+// lockedReader is a random source for several slots.
+type lockedReader struct {
+	mu sync.Mutex
+	r  io.Reader
+}
+
+func (l *lockedReader) Read(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.r.Read(p)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// staying is a port whose unit stays in the fixture when it is closed.
+type staying struct{ *simulator.Chip }
+
+func (staying) Close() error { return nil }
+
+func (b *bench) open(slot int) (esptool.Port, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.units[slot] == nil {
+		return nil, esptool.ErrPortMissing
+	}
+	return staying{b.units[slot]}, nil
+}
+
+// insert puts a blank unit with that number into a slot; 0 empties it.
+func (b *bench) insert(slot, unit int, opts ...simulator.Option) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.units[slot] = nil
+	if unit == 0 {
+		return
+	}
+	cfg := simulator.DefaultConfig()
+	cfg.MAC[5] = byte(unit)
+	b.units[slot] = simulator.New(cfg, opts...)
+}
+
+func (b *bench) see(ev floor.Event) {
+	if ev.Kind == flow.RunFinished {
+		b.mu.Lock()
+		b.done = append(b.done, ev)
+		b.mu.Unlock()
+	}
+}
+
+// finished waits until n runs are over.
+func (b *bench) finished(n int) {
+	for {
+		b.mu.Lock()
+		have := len(b.done)
+		b.mu.Unlock()
+		if have >= n {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// verdicts are the words and serials of all finished runs, sorted.
+func (b *bench) verdicts() (out []string) {
+	for _, ev := range b.done {
+		out = append(out, fmt.Sprintf("%d %s %s%s", ev.Slot, ev.Verdict, ev.Serial, ev.Code))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (b *bench) want(verdicts ...string) {
+	b.t.Helper()
+	if got := b.verdicts(); !slices.Equal(got, verdicts) {
+		b.t.Errorf("runs ended as %q, want %q", got, verdicts)
+	}
+}
+
+// TestRolling makes four units in two slots, one of which is fed much later than
+// the other: nobody waits for anybody.
+func TestRolling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 2, "SN-001", "SN-002", "SN-003", "SN-004")
+		b.insert(1, 1)
+		over := make(chan []flow.Result)
+		go func() {
+			results, err := floor.Work(t.Context(), b.cfg)
+			if err != nil {
+				t.Error(err)
+			}
+			over <- results
+		}()
+		for n := 1; n <= 3; n++ {
+			b.finished(n)
+			b.insert(1, 0)
+			time.Sleep(2 * time.Second)
+			if n < 3 {
+				b.insert(1, n+1)
+			}
+		}
+		b.insert(2, 9)
+		if got := len(<-over); got != 4 {
+			t.Errorf("%d results, want 4", got)
+		}
+		b.want("1 PASS SN-001", "1 PASS SN-002", "1 PASS SN-003", "2 PASS SN-004")
+	})
+}
+
+// TestHungSlotDelaysNobody: one unit tells its MAC and then never hears a word
+// again; the one beside it is made meanwhile.
+func TestHungSlotDelaysNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 2)
+		b.cfg.Orders = []floor.Order{{Serial: "SN-001", Slot: 1}, {Serial: "SN-002", Slot: 2}}
+		b.insert(1, 1)
+		b.insert(2, 2)
+		open, opened := b.cfg.Slots[0].Open, 0
+		b.cfg.Slots[0].Open = func(ctx context.Context) (esptool.Port, error) {
+			port, err := open(ctx)
+			if opened++; opened > 2 { // after both looks at the slot
+				port = deaf{port.(staying)}
+			}
+			return port, err
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var good time.Duration
+		began := time.Now()
+		b.cfg.Sink = func(ev floor.Event) {
+			b.see(ev)
+			if ev.Kind == flow.RunFinished && ev.Slot == 2 {
+				good = time.Since(began)
+			}
+		}
+		time.AfterFunc(time.Minute, stop) // the deaf unit's order is still open: the floor would wait for another
+		if _, err := floor.Work(ctx, b.cfg); err == nil {
+			t.Error("the floor ended with an order open")
+		}
+		if !slices.Contains(b.verdicts(), "2 PASS SN-002") {
+			t.Errorf("runs ended as %q; the good unit is not among them", b.verdicts())
+		}
+		if good > 10*time.Second {
+			t.Errorf("the good unit took %v", good)
+		}
+	})
+}
+
+// deaf is a port on which nothing said to the chip arrives.
+type deaf struct{ staying }
+
+func (deaf) Write(p []byte) (int, error) { return len(p), nil }
+
+// TestFinishedUnitIsGreeted: it takes no order, and the one that was meant for a new
+// unit waits for one.
+func TestFinishedUnitIsGreeted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 1, "SN-001", "SN-002")
+		b.insert(1, 1)
+		go func() {
+			b.finished(1)
+			first := b.units[1]
+			b.insert(1, 0)
+			time.Sleep(3 * time.Second)
+			b.mu.Lock()
+			b.units[1] = first
+			b.mu.Unlock()
+			b.finished(2)
+			b.insert(1, 0)
+			time.Sleep(3 * time.Second)
+			b.insert(1, 2)
+		}()
+		_, err := floor.Work(t.Context(), b.cfg)
+		must(t, err)
+		b.want("1 DONE SN-001", "1 PASS SN-001", "1 PASS SN-002")
+	})
+}
+
+// TestForeignUnitTakesNoSerial: the order goes to the next unit.
+func TestForeignUnitTakesNoSerial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 1, "SN-001")
+		b.insert(1, 1)
+		must(t, b.units[1].Preburn(simulator.Fuses{0: {0: 1 << 16}})) // BLOCK1 is hidden
+		go func() {
+			b.finished(1)
+			b.insert(1, 0)
+			time.Sleep(3 * time.Second)
+			b.insert(1, 2)
+		}()
+		_, err := floor.Work(t.Context(), b.cfg)
+		must(t, err)
+		b.want("1 PARK SN-001E205", "1 PASS SN-001")
+	})
+}
+
+// TestTransientFaultIsTriedOnceMore: the power goes once; the second run finishes.
+func TestTransientFaultIsTriedOnceMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 1, "SN-001")
+		b.insert(1, 1, simulator.WithFaults(simulator.Faults{CutWire: []uint64{60_000}}))
+		unit := b.units[1]
+		b.cfg.Sink = func(ev floor.Event) {
+			b.see(ev)
+			if ev.Kind == flow.RunFailed {
+				unit.PowerCycle()
+			}
+		}
+		_, err := floor.Work(t.Context(), b.cfg)
+		must(t, err)
+		b.want("1 ERROR SN-001E107", "1 PASS SN-001")
+	})
+}
+
+// TestCancelled: slots that wait stop at once, and the order is not lost from sight.
+func TestCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 3, "SN-001")
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		stop, interrupt := context.WithCancel(ctx)
+		time.AfterFunc(2*time.Second, interrupt)
+		results, err := floor.Work(stop, b.cfg)
+		if err == nil || len(results) != 0 {
+			t.Errorf("Work = %v, %v; want the cancellation", results, err)
+		}
+	})
+}
