@@ -19,6 +19,11 @@ func (b *builder) publicKey() {
 	if !ok {
 		return
 	}
+	if _, err := secureboot.ParseSigningKey(data); err == nil || errors.Is(err, secureboot.ErrEncryptedPEM) {
+		b.fail(fault.BadProfile, sb.PublicKey, "this file holds the private key, and a station must not have it").Do =
+			"Give the public half, and take this file off the station: provision secure extract-public-key --keyfile PRIVATE PUBLIC"
+		return
+	}
 	pub, err := secureboot.ParsePublicKeyV1(data)
 	if err != nil {
 		b.fail(fault.BadProfile, sb.PublicKey, "not the public key of an ECDSA P-256 signing key: %v", err)
