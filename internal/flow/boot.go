@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"provision/internal/efuse"
+	"provision/internal/esptool"
 	"provision/internal/fault"
 )
 
@@ -68,10 +69,25 @@ func (r *runner) bootStep() Step {
 			if verdict != nil {
 				text = verdict.Error()
 			}
-			return errors.Join(verdict, r.emit(ctx, Event{Kind: BootSeen, Step: name, Text: text, Lines: r.boot}))
+			if err := r.emit(ctx, Event{Kind: BootSeen, Step: name, Text: text, Lines: r.boot}); err != nil {
+				return errors.Join(verdict, err)
+			}
+			return r.blame(ctx, verdict)
 		},
 		Verify: r.afterBoot,
 	}
+}
+
+// blame returns a bad verdict of the boot check, unless it is another unit that was
+// heard: no unit is set aside for what its neighbour said.
+func (r *runner) blame(ctx context.Context, verdict error) error {
+	if verdict == nil {
+		return nil
+	}
+	if err := r.dev.Reconnect(ctx); errors.Is(err, esptool.ErrOtherChip) {
+		return err
+	}
+	return verdict
 }
 
 // judge says whether a boot-log line decides the check, and how.
