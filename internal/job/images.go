@@ -74,6 +74,9 @@ func (b *builder) revision(path, role string, im *image.Image) {
 // minor are two digits together, and no classic ESP32 is newer than v3.x.
 const newestRevision = 399
 
+// wrongName is what to do about a good file in the wrong place.
+const wrongName = "Correct the file's name in [images]."
+
 // bootloader checks the second-stage bootloader: a whole image that fits below
 // the table and holds the key it is to check the app with.
 func (b *builder) bootloader() {
@@ -84,7 +87,7 @@ func (b *builder) bootloader() {
 		return
 	}
 	if im.App != nil {
-		b.fail(fault.BadImage, path, "this is an app (%s), not a bootloader", im.App.ProjectName)
+		b.fail(fault.BadImage, path, "this is an app (%s), not a bootloader", im.App.ProjectName).Do = wrongName
 		return
 	}
 	room := int(p.Images.PartitionTableOffset) - BootloaderOffset
@@ -135,7 +138,7 @@ func (b *builder) app() {
 		return
 	}
 	if im.Bootloader != nil {
-		b.fail(fault.BadImage, path, "this is a bootloader, not an app")
+		b.fail(fault.BadImage, path, "this is a bootloader, not an app").Do = wrongName
 		return
 	}
 	b.signature(path, data, im)

@@ -188,7 +188,10 @@ func (b *builder) read(path, role string) ([]byte, bool) {
 		if errors.As(err, &cause) {
 			err = cause.Err // the path is said already
 		}
-		b.fail(fault.FileMissing, path, "the %s cannot be read: %v", role, err)
+		p := b.fail(fault.FileMissing, path, "the %s cannot be read: %v", role, err)
+		if errors.Is(err, fs.ErrPermission) {
+			p.Do = "Make it readable for this user."
+		}
 	case len(data) == 0:
 		b.fail(fault.BadImage, path, "the %s is an empty file", role)
 	default:

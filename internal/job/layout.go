@@ -93,7 +93,8 @@ func (b *builder) appPartition(path string) (image.Partition, bool) {
 		start, ok = slots[0], true
 	}
 	if !ok {
-		b.fail(fault.DoesNotFit, path, "the partition table has no partition that could start this app: neither factory nor ota_0")
+		b.fail(fault.DoesNotFit, path, "the partition table has no partition that could start this app: neither factory nor ota_0").Do =
+			"Give the table an app partition, factory or ota_0, and build it again."
 		return start, false
 	}
 	label := b.job.Profile.Images.AppPartition
@@ -101,7 +102,8 @@ func (b *builder) appPartition(path string) (image.Partition, bool) {
 		return start, true
 	}
 	if _, exists := b.job.Table.Find(label); !exists {
-		b.fail(fault.DoesNotFit, path, "the partition table has no partition %q", label)
+		b.fail(fault.DoesNotFit, path, "the partition table has no partition %q", label).Do =
+			"Correct app_partition in [images], or leave it out."
 	} else {
 		b.fail(fault.Unsupported, path, "a fresh unit starts partition %s, so the app has to go there, not to %s", start.Label, label)
 	}
