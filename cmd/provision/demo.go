@@ -87,7 +87,7 @@ func (a *app) runDemo(ctx context.Context, where string) error {
 	if err != nil {
 		return err
 	}
-	show := a.newShow("Securing it: Secure Boot V1, flash encryption, release policy")
+	show := a.newShow("Securing it: Secure Boot V1, flash encryption, release policy", false)
 	cfg.Sink = show.sink
 	res := a.work(ctx, cfg)
 	show.stop()
@@ -95,7 +95,7 @@ func (a *app) runDemo(ctx context.Context, where string) error {
 	if res.Exit == fault.ExitOK && !a.json {
 		err = a.demoEpilogue(ctx, dir, res)
 	}
-	return errors.Join(err, a.conclude(res))
+	return errors.Join(err, a.conclude(res, show))
 }
 
 // demoEpilogue shows what a newcomer wants to see afterwards: what the unit said,

@@ -67,11 +67,11 @@ func (a *app) runOne(ctx context.Context, f runFlags) error {
 		return a.refused(f, err)
 	}
 	defer closeAll()
-	show := a.newShow("provision run   " + f.serial + "   " + f.port)
+	show := a.newShow(strings.Join(notEmpty("provision run", f.serial, f.port), "   "), f.dryRun)
 	cfg.Sink = show.sink
 	res := a.work(ctx, cfg)
 	show.stop()
-	return a.conclude(res)
+	return a.conclude(res, show)
 }
 
 // work lets the flow do a run. A reader of our output that goes away must not end
@@ -83,9 +83,14 @@ func (a *app) work(ctx context.Context, cfg flow.Config) flow.Result {
 	return flow.Run(ctx, cfg)
 }
 
-// conclude reports a failure on stderr and turns the result into the exit code.
-func (a *app) conclude(res flow.Result) error {
-	if res.Err != nil {
+// conclude reports a failure on stderr and turns the result into the exit code. Who
+// sees both on one terminal has read there what to do: only the cause is new.
+func (a *app) conclude(res flow.Result, show *show) error {
+	switch {
+	case res.Err == nil:
+	case show.drawn && terminal(a.err):
+		reportCause(a.err, res.Err)
+	default:
 		report(a.err, res.Err)
 	}
 	if res.Exit != fault.ExitOK {

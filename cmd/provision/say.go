@@ -30,10 +30,13 @@ func report(w io.Writer, err error) {
 		}
 		say(w, whatToDo(err))
 	default:
-		fmt.Fprintf(w, "provision: %s\n", sentence(err))
+		reportCause(w, err)
 		say(w, whatToDo(err))
 	}
 }
+
+// reportCause writes what went wrong without what to do.
+func reportCause(w io.Writer, err error) { fmt.Fprintf(w, "provision: %s\n", sentence(err)) }
 
 func say(w io.Writer, action string) {
 	if action != "" {

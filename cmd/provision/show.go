@@ -5,41 +5,40 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
+	"provision/internal/fault"
 	"provision/internal/flow"
 	"provision/internal/tui"
 )
 
 // show is how a run is presented: as JSON lines, on a terminal, or as plain lines.
 type show struct {
-	sink func(flow.Event)
-	stop func()
+	sink  func(flow.Event)
+	stop  func()
+	drawn bool // on a terminal, which has the verdict and what to do
 }
 
-func (a *app) newShow(title string) *show {
+// newShow shows a run. A plan is for reading, so a dry run is never drawn.
+func (a *app) newShow(title string, dry bool) *show {
 	switch {
 	case a.json:
 		return &show{sink: func(ev flow.Event) {
 			// Nobody reading any more does not stop a unit's run.
 			_ = a.emit(ev)
 		}, stop: func() {}}
-	case terminal(a.out):
+	case terminal(a.out) && !dry:
 		// The screen starts with the first event, so that a refusal before it is
 		// one sentence and nothing else.
-		var s *show
+		sink, stop := func(flow.Event) {}, func() {}
+		var once sync.Once
 		return &show{
 			sink: func(ev flow.Event) {
-				if s == nil {
-					sink, stop := tui.Watch(a.out, title)
-					s = &show{sink, stop}
-				}
-				s.sink(ev)
+				once.Do(func() { sink, stop = tui.Watch(a.out, title) })
+				sink(ev)
 			},
-			stop: func() {
-				if s != nil {
-					s.stop()
-				}
-			},
+			stop:  func() { stop() },
+			drawn: true,
 		}
 	}
 	return &show{sink: (&plainLog{w: a.out}).event, stop: func() {}}
@@ -72,7 +71,11 @@ func (l *plainLog) event(ev flow.Event) {
 	case flow.Warning:
 		fmt.Fprintf(l.w, "  ! %s\n", ev.Text)
 	case flow.RunFailed:
-		l.line(ev.Step, "failed")
+		how := "failed"
+		if ev.Code == fault.Interrupted {
+			how = "stopped"
+		}
+		l.line(ev.Step, how)
 	case flow.RunFinished:
 		fmt.Fprintf(l.w, "%s\n", strings.Join(notEmpty(ev.Verdict, string(ev.Code), ev.Serial, ev.MAC, ev.Text), "  "))
 	}

@@ -3,6 +3,7 @@ package tui
 import (
 	"time"
 
+	"provision/internal/fault"
 	"provision/internal/flow"
 )
 
@@ -20,6 +21,7 @@ const (
 	passed
 	skipped // found done: nothing was changed
 	failed
+	stopped // by a person or the system: the unit is not to blame
 )
 
 // model is one unit's run as far as its events have told. It is a value: apply
@@ -65,7 +67,7 @@ func (m model) apply(ev flow.Event) model {
 	case flow.BootLine:
 		m.boot = append(m.boot[:len(m.boot):len(m.boot)], ev.Text)
 	case flow.RunFailed:
-		m = m.end(ev, failed)
+		m = m.end(ev, failure(ev))
 	case flow.RunFinished:
 		m.verdict, m.hands = ev, false
 	}
@@ -87,15 +89,35 @@ func (m model) end(ev flow.Event, s lineState) model {
 	m.lines = append([]line(nil), m.lines...)
 	if n := len(m.lines); n > 0 && m.lines[n-1].step == ev.Step && m.lines[n-1].state == working {
 		m.lines[n-1].state = s
-		if ev.Text != "" && s != failed {
-			m.lines[n-1].note = ev.Text
+		if note := s.note(ev); note != "" {
+			m.lines[n-1].note = note
 		}
 		return m
 	}
 	if ev.Step != "" {
-		m.lines = append(m.lines, line{step: ev.Step, state: s, note: ev.Text})
+		m.lines = append(m.lines, line{step: ev.Step, state: s, note: s.note(ev)})
 	}
 	return m
+}
+
+// failure is how the step ended in which a run failed.
+func failure(ev flow.Event) lineState {
+	if ev.Code == fault.Interrupted {
+		return stopped
+	}
+	return failed
+}
+
+// note is what stands beside a step that ended so. Why it failed is in the verdict,
+// in words that are not for engineers.
+func (s lineState) note(ev flow.Event) string {
+	switch s {
+	case failed:
+		return "failed"
+	case stopped:
+		return "stopped"
+	}
+	return ev.Text
 }
 
 func (m model) progress(ev flow.Event) model {

@@ -13,21 +13,24 @@ import (
 
 const (
 	barWidth  = 24
+	leastBar  = 5 // a shorter bar tells nothing
 	stepWidth = 34
-	minWidth  = 40
+	minWidth  = 20
+	indent    = "  "
 )
 
-// marks are the shapes of the four step states: colour never stands alone.
-var marks = map[lineState]string{working: ">", passed: "+", skipped: "=", failed: "x"}
+// marks are the shapes of the step states: colour never stands alone.
+var marks = map[lineState]string{working: ">", passed: "+", skipped: "=", failed: "x", stopped: "-"}
 
 // styles holds the colours of one terminal. Green is only for PASS, red only for
 // a permanent failure.
 type styles struct {
-	pass, fail, park, amber, faint, bold lipgloss.Style
+	plain, pass, fail, park, amber, faint, bold lipgloss.Style
 }
 
 func newStyles(r *lipgloss.Renderer) styles {
 	return styles{
+		plain: r.NewStyle(),
 		pass:  r.NewStyle().Bold(true).Foreground(lipgloss.Color("2")),
 		fail:  r.NewStyle().Bold(true).Foreground(lipgloss.Color("1")),
 		park:  r.NewStyle().Bold(true).Foreground(lipgloss.Color("5")),
@@ -37,73 +40,116 @@ func newStyles(r *lipgloss.Renderer) styles {
 	}
 }
 
-// render draws m in width columns. It reads only the model.
+// render draws m in width columns. It reads only the model. Nothing is cut that a
+// person has to know: what does not fit goes on in the next line.
 func (m model) render(width int, st styles) string {
 	width = max(width, minWidth)
 	var b strings.Builder
-	put := func(s string) { b.WriteString(s + "\n") }
-	put(st.bold.Render(fit(m.title, width)))
+	put := func(style lipgloss.Style, lines ...string) {
+		for _, s := range lines {
+			b.WriteString(style.Render(strings.TrimRight(fit(s, width), " ")) + "\n")
+		}
+	}
+	put(st.bold, m.title)
 	if m.unit != "" {
-		put(fit("  "+m.unit, width))
+		put(st.plain, flowed(strings.Fields(m.unit), " ", width)...)
 	}
 	for _, l := range m.lines {
-		put(m.renderLine(l, width, st))
+		put(st.line(l.state), l.render(width)...)
 	}
 	for _, n := range m.notes {
-		put(st.amber.Render(fit("  ! "+n, width)))
+		put(st.amber, flowed(append([]string{"!"}, strings.Fields(n)...), " ", width)...)
 	}
 	if m.verdict.Kind == "" {
-		put(m.renderWork(width, st))
+		put(m.workStyle(st), m.renderWork(width)...)
 		return b.String()
 	}
-	put("")
-	for _, s := range verdictLines(m.verdict) {
-		put(m.verdictStyle(st).Render(fit(s, width)))
-	}
+	b.WriteString("\n")
+	put(m.verdictStyle(st), verdictLines(m.verdict, width)...)
 	return b.String()
 }
 
-func (m model) renderLine(l line, width int, st styles) string {
-	s := fmt.Sprintf("  %s %s", marks[l.state], pad(l.step, stepWidth))
-	if l.note != "" {
-		s += " " + l.note
-	}
-	s = strings.TrimRight(fit(s, width), " ")
-	switch l.state {
+// line is the style of a step.
+func (st styles) line(s lineState) lipgloss.Style {
+	switch s {
 	case skipped:
-		return st.faint.Render(s)
+		return st.faint
 	case working:
-		return st.amber.Render(s)
+		return st.amber
 	}
-	return s
+	return st.plain
+}
+
+// render is a step and its note, which goes below it where there is no room beside.
+func (l line) render(width int) []string {
+	head := indent + marks[l.state] + " " + l.step
+	if l.note == "" {
+		return []string{head}
+	}
+	for _, beside := range []string{pad(head, len(indent+"+ ")+stepWidth) + " " + l.note, head + "   " + l.note} {
+		if runewidth.StringWidth(beside) <= width {
+			return []string{beside}
+		}
+	}
+	out := []string{head}
+	for _, s := range flowed(strings.Fields(l.note), " ", width-len(indent)) {
+		out = append(out, indent+s)
+	}
+	return out
 }
 
 // renderWork is the bottom line while the run goes on: how far, how long still,
 // and whether hands must stay off.
-func (m model) renderWork(width int, st styles) string {
-	filled := min(barWidth, max(0, int(m.work.Percent/100*barWidth)))
-	s := fmt.Sprintf("  [%s%s] %3.0f %%", strings.Repeat("#", filled), strings.Repeat(".", barWidth-filled), m.work.Percent)
+func (m model) renderWork(width int) []string {
+	parts := []string{strings.TrimLeft(fmt.Sprintf("%3.0f %%", m.work.Percent), " ")}
 	if m.work.Remaining > 0 {
-		s += fmt.Sprintf("   about %.0f s left", math.Ceil(m.work.Remaining))
+		parts = append(parts, fmt.Sprintf("about %.0f s left", math.Ceil(m.work.Remaining)))
 	}
 	if m.hands {
-		return st.amber.Reverse(true).Render(fit(s+"   DO NOT REMOVE", width))
+		parts = append(parts, "DO NOT REMOVE")
 	}
-	return fit(s, width)
+	parts[0] = fmt.Sprintf("%5s", parts[0])
+	const gap = "   "
+	room := min(barWidth, width-len(indent)-len(strings.Join(parts, gap))-len("[] "))
+	if room < leastBar {
+		parts[0] = strings.TrimLeft(parts[0], " ")
+		return flowed(parts, gap, width)
+	}
+	filled := min(room, max(0, int(m.work.Percent/100*float64(room))))
+	bar := "[" + strings.Repeat("#", filled) + strings.Repeat(".", room-filled) + "] "
+	return []string{indent + bar + strings.Join(parts, gap)}
 }
 
-func verdictLines(ev flow.Event) []string {
-	head := "  " + ev.Verdict
-	for _, s := range []string{ev.Serial, ev.MAC, string(ev.Code)} {
+func (m model) workStyle(st styles) lipgloss.Style {
+	if m.hands {
+		return st.amber.Reverse(true)
+	}
+	return st.plain
+}
+
+func verdictLines(ev flow.Event, width int) []string {
+	var head []string
+	for _, s := range []string{ev.Verdict, ev.Serial, ev.MAC, string(ev.Code)} {
 		if s != "" {
-			head += "   " + s
+			head = append(head, s)
 		}
 	}
-	out := []string{head}
+	out := flowed(head, "   ", width)
 	for _, s := range []string{ev.Text, ev.Do} {
-		if s != "" {
-			out = append(out, "  "+s)
+		out = append(out, flowed(strings.Fields(s), " ", width)...)
+	}
+	return out
+}
+
+// flowed sets parts side by side, and on a new line where there is no room.
+func flowed(parts []string, gap string, width int) []string {
+	var out []string
+	for _, part := range parts {
+		if n := len(out); n > 0 && runewidth.StringWidth(out[n-1]+gap+part) <= width {
+			out[n-1] += gap + part
+			continue
 		}
+		out = append(out, indent+part)
 	}
 	return out
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/mattn/go-runewidth"
 	"github.com/muesli/termenv"
 
+	"provision/internal/fault"
 	"provision/internal/flow"
 )
 
@@ -74,7 +75,7 @@ func TestViews(t *testing.T) {
 		for _, ev := range c.events {
 			m = m.apply(ev)
 		}
-		for _, width := range []int{80, 120} {
+		for _, width := range []int{40, 80, 120} {
 			for profile, st := range map[string]styles{"mono": stylesFor(termenv.Ascii), "color": stylesFor(termenv.ANSI)} {
 				golden(t, fmt.Sprintf("%s-%d-%s", c.name, width, profile), m.render(width, st))
 			}
@@ -101,22 +102,55 @@ func golden(t *testing.T, name, got string) {
 }
 
 // TestDoNotRemove holds the words to the burns: they stand there while a fuse is
-// being burnt and at no other time.
+// being burnt and at no other time, however narrow the terminal, and so does the
+// time that is left.
 func TestDoNotRemove(t *testing.T) {
-	var m model
 	st := stylesFor(termenv.Ascii)
-	burning := false
-	for _, ev := range replay(t, "pass") {
-		m = m.apply(ev)
-		switch ev.Kind {
-		case flow.BurnIntended:
-			burning = true
-		case flow.BurnObserved:
-			burning = false
+	for _, width := range []int{20, 40, 80} {
+		var m model
+		burning := false
+		for _, ev := range replay(t, "pass") {
+			m = m.apply(ev)
+			switch ev.Kind {
+			case flow.BurnIntended:
+				burning = true
+			case flow.BurnObserved:
+				burning = false
+			}
+			got := m.render(width, st)
+			if strings.Contains(got, "DO NOT REMOVE") != burning {
+				t.Fatalf("%d columns, after %s of %q: a burn is going on: %v\n%s", width, ev.Kind, ev.Step, burning, got)
+			}
+			if m.verdict.Kind == "" && m.work.Remaining > 0 && !strings.Contains(got, "s left") {
+				t.Fatalf("%d columns: no time left\n%s", width, got)
+			}
 		}
-		if got := strings.Contains(m.render(80, st), "DO NOT REMOVE"); got != burning {
-			t.Fatalf("after %s of %q: DO NOT REMOVE is %v, a burn is going on: %v", ev.Kind, ev.Step, got, burning)
+	}
+}
+
+// TestStopped: what a person stops has not failed.
+func TestStopped(t *testing.T) {
+	for code, want := range map[fault.Code]string{fault.Interrupted: "- write   stopped", fault.LinkLost: "x write   failed"} {
+		m := model{}.apply(flow.Event{Kind: flow.StepStarted, Step: "write"}).
+			apply(flow.Event{Kind: flow.RunFailed, Step: "write", Code: code, Text: "EOF"})
+		got := m.render(40, stylesFor(termenv.Ascii))
+		if !strings.Contains(got, want) || strings.Contains(got, "EOF") {
+			t.Errorf("%s: want %q\n%s", code, want, got)
 		}
+	}
+}
+
+// TestVerdictIsWhole: a verdict is never cut, however long its serial number.
+func TestVerdictIsWhole(t *testing.T) {
+	serial := strings.Repeat("S", 36)
+	m := model{}.apply(flow.Event{
+		Kind: flow.RunFinished, Verdict: "PARK", Serial: serial, MAC: "24:0a:c4:00:00:01", Code: "E303",
+		Text: "The unit's fuses do not fit together.", Do: "Put the unit aside for the lead.",
+	})
+	got := strings.Join(strings.Fields(m.render(40, stylesFor(termenv.Ascii))), " ")
+	want := "PARK " + serial + " 24:0a:c4:00:00:01 E303 The unit's fuses do not fit together. Put the unit aside for the lead."
+	if got != want {
+		t.Errorf("got %q", got)
 	}
 }
 

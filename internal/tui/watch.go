@@ -52,7 +52,9 @@ func (s screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case eventMsg:
 		s.model = s.model.apply(flow.Event(msg))
 	case tea.WindowSizeMsg:
-		s.width = msg.Width
+		if msg.Width > 0 { // 0: a terminal that does not know
+			s.width = msg.Width
+		}
 	case stopMsg:
 		return s, tea.Quit
 	}
