@@ -36,6 +36,7 @@ type Run struct {
 	Operator      string    `json:"operator"`
 
 	MAC        string    `json:"mac,omitempty"`     // "" while the chip has not told it
+	Serial     string    `json:"serial,omitempty"`  // of the unit that has the MAC today; "" without one
 	UnitID     int64     `json:"unit_id,omitempty"` // 0 without a unit
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 	Verdict    Verdict   `json:"verdict,omitempty"` // "" while running, or cut short
@@ -213,12 +214,12 @@ func (f RunFilter) clauses() (where string, args []any, err error) {
 }
 
 const runColumns = `run, started_at, station, slot, port, profile_name, profile_sha256, version, operator,
-	mac, unit_id, finished_at, verdict, code, reason`
+	mac, (SELECT units.serial FROM units WHERE units.mac = runs.mac), unit_id, finished_at, verdict, code, reason`
 
 func scanRun(scan func(...any) error) (Run, error) {
 	var r Run
 	err := scan(&r.ID, timestamp{&r.StartedAt}, &r.Station, &r.Slot, &r.Port, &r.ProfileName, &r.ProfileSHA256,
-		&r.Version, &r.Operator, orZero[string]{&r.MAC}, orZero[int64]{&r.UnitID}, timestamp{&r.FinishedAt},
+		&r.Version, &r.Operator, orZero[string]{&r.MAC}, orZero[string]{&r.Serial}, orZero[int64]{&r.UnitID}, timestamp{&r.FinishedAt},
 		orZero[Verdict]{&r.Verdict}, &r.Code, &r.Reason)
 	return r, err
 }

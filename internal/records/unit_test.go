@@ -2,6 +2,7 @@ package records
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -216,6 +217,30 @@ func TestRuns(t *testing.T) {
 	}
 	_, err := s.Runs(ctx, RunFilter{MAC: "nonsense"})
 	wantErr(t, err, ErrInvalid)
+}
+
+// TestRunsTellTheSerial: a run is found by the label of its unit, also one that ended
+// before the unit had it.
+func TestRunsTellTheSerial(t *testing.T) {
+	t.Parallel()
+	s := openTemp(t)
+	ctx := t.Context()
+	e, stranger := newExample(1), newExample(2)
+	for run, mac := range map[string]string{"early": e.mac, "other": stranger.mac, "silent": ""} {
+		must(t, s.StartRun(ctx, Run{ID: run, StartedAt: noon.Add(-time.Hour)}))
+		must(t, s.FinishRun(ctx, Finish{RunID: run, At: noon, Verdict: Fail, MAC: mac}))
+	}
+	e.reserve(t, s)
+	runs, err := s.Runs(ctx, RunFilter{})
+	must(t, err)
+	got := map[string]string{}
+	for _, r := range runs {
+		got[r.ID] = r.Serial
+	}
+	want := map[string]string{e.run: e.serial, "early": e.serial, "other": "", "silent": ""}
+	if !maps.Equal(got, want) {
+		t.Errorf("serials %v, want %v", got, want)
+	}
 }
 
 func TestEvents(t *testing.T) {
