@@ -204,9 +204,7 @@ func (p *meteredPort) SetBaud(baud int) error { return p.chip.SetBaud(baud) }
 
 // sample is n of the values, evenly spread, or all of them in a full campaign.
 func sample[T any](all []T, n int) []T {
-	if everyFrame || n >= len(all) {
-		return all
-	}
+	n = fewer(len(all), n)
 	out := make([]T, n)
 	for i := range out {
 		out[i] = all[i*len(all)/n]
@@ -214,10 +212,10 @@ func sample[T any](all []T, n int) []T {
 	return out
 }
 
-// fewer is all in a full campaign, else n.
+// fewer is all in a full campaign, else n where there are so many.
 func fewer(all, n int) int {
 	if everyFrame {
 		return all
 	}
-	return n
+	return min(all, max(n/thin, 1))
 }

@@ -20,7 +20,7 @@ func TestPowerCut(t *testing.T) {
 			for _, s := range c.frames(t) {
 				faults = append(faults, simulator.Faults{CutWire: []uint64{(s.from + s.to) / 2}})
 			}
-			c.each(t, "cut", share(p, 27, faults))
+			c.each(t, "cut", share(p, 30, faults))
 		})
 	}
 }
@@ -50,7 +50,8 @@ func TestPowerCutInBurn(t *testing.T) {
 			c := newCampaign(t, p)
 			every := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))
 			var faults []simulator.Faults
-			for k := 1; k <= c.counters(t).Burns; k++ {
+			burns := c.counters(t).Burns
+			for k := 1; k <= burns; k++ {
 				for _, mask := range []*big.Int{new(big.Int), big.NewInt(1), big.NewInt(3), every} {
 					faults = append(faults, simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: k, Mask: mask}}})
 				}
@@ -58,7 +59,7 @@ func TestPowerCutInBurn(t *testing.T) {
 					faults = append(faults, simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: k, Seed: seed}}})
 				}
 			}
-			c.each(t, "cut in a burn", share(p, 24, faults))
+			c.each(t, "cut in a burn", share(p, 30, faults))
 		})
 	}
 }
@@ -107,8 +108,8 @@ func TestCable(t *testing.T) {
 		unplugged = append(unplugged, simulator.Faults{Unplug: []uint64{(s.from + s.to) / 2}})
 		hung = append(hung, simulator.Faults{Hang: []uint64{(s.from + s.to) / 2}})
 	}
-	c.each(t, "unplugged", sample(unplugged, 10))
-	c.each(t, "hung", sample(hung, 10))
+	c.each(t, "unplugged", sample(unplugged, 8))
+	c.each(t, "hung", sample(hung, 8))
 }
 
 // TestNoise works over lines that lose, change, double and delay bytes: now and

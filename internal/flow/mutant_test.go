@@ -35,7 +35,7 @@ var mutants = []mutant{
 	{"I3: let a plain bootloader start before its key is locked",
 		"return r.goal.SecureBootV1 && !r.goal.FlashEncryption", "return false && !r.goal.FlashEncryption", "TestOrder|TestPowerCut$"},
 	{"I4: a second key for a unit that has one",
-		"if err := r.openKeys(ctx); err != nil {\n\t\treturn asFault(step,", "if err := ctx.Err(); err != nil {\n\t\treturn asFault(step,", "TestPowerCutInBurn"},
+		"if err := r.openKeys(ctx); err != nil {\n\t\treturn asFault(\"classify\",", "if err := ctx.Err(); err != nil {\n\t\treturn asFault(\"classify\",", "TestPowerCutInBurn"},
 	{"I4: park a key that is whole and not yet compared",
 		"return efuse.Preview(r.words, r.goal, r.proven)", "return efuse.Plan(r.words, r.goal, r.proven)", "TestKeyNotComparedYet"},
 	{"I4: an interruption cuts a burn off from its records",
