@@ -41,16 +41,19 @@ func (f dbFlags) path() (string, error) {
 		}
 		return p.Records.Database, nil
 	}
-	for _, path := range []string{os.Getenv("PROVISION_DB"), "provision.db", lastDatabase()} {
-		if path == "" {
-			continue
-		}
-		if _, err := os.Stat(path); err == nil {
+	if path := os.Getenv("PROVISION_DB"); path != "" {
+		return path, nil // named, so it has to be there
+	}
+	for _, path := range []string{"provision.db", lastDatabase()} {
+		if _, err := os.Stat(path); path != "" && err == nil {
 			return path, nil
 		}
 	}
-	return "", fault.New(fault.FileMissing, "", errors.New("no records here: name the database with --db FILE, or the profile with --station FILE"))
+	return "", advise(fault.New(fault.FileMissing, "", errNoRecords), "")
 }
+
+// errNoRecords: nobody named a database, and none is where one is looked for.
+var errNoRecords = errors.New("no records here: name the database with --db FILE, or the profile with --station FILE")
 
 // open opens the records for reading. Looking something up makes nothing.
 func (f dbFlags) open(ctx context.Context) (*records.Store, error) {
@@ -58,11 +61,50 @@ func (f dbFlags) open(ctx context.Context) (*records.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := notFolder(path); err != nil {
+	if err := isFile(path); err != nil {
 		return nil, err
 	}
 	store, err := records.OpenReadOnly(ctx, path)
 	return store, databaseFault(path, err)
+}
+
+// change opens the records to add to what is there already.
+func (f dbFlags) change(ctx context.Context) (*records.Store, error) {
+	path, err := f.path()
+	if err != nil {
+		return nil, err
+	}
+	if err := isFile(path); err != nil {
+		return nil, err
+	}
+	store, err := records.Open(ctx, path)
+	return store, databaseFault(path, err)
+}
+
+// unitNamed finds the one unit that a serial number or a MAC means, ErrNotFound
+// without one.
+func unitNamed(ctx context.Context, store *records.Store, name string) (records.Unit, error) {
+	u, err := store.UnitBySerial(ctx, name)
+	if errors.Is(err, records.ErrNotFound) {
+		u, err = store.UnitByMAC(ctx, name)
+	}
+	if errors.Is(err, records.ErrInvalid) { // it is no MAC either
+		return u, records.ErrNotFound
+	}
+	return u, err
+}
+
+// nothingAbout is what to say of a name that the records do not know.
+func nothingAbout(store *records.Store, name string) error {
+	return usagef("nothing about %q in %s", name, store.Path())
+}
+
+// isFile refuses a database that is not there, and a folder.
+func isFile(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return databaseFault(path, err)
+	}
+	return notFolder(path)
 }
 
 // notFolder refuses a folder named as the database, which SQLite would report as a
@@ -79,7 +121,10 @@ func databaseFault(path string, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
-		return fault.New(fault.FileMissing, "", fmt.Errorf("there is no database %s", path))
+		return advise(fault.New(fault.FileMissing, "", fmt.Errorf("there is no database %s", path)), "Correct its name, where it is given: --db, the profile, or $PROVISION_DB.")
+	case errors.Is(err, fs.ErrPermission) && !errors.Is(err, records.ErrReadOnly):
+		return advise(fault.New(fault.Database, "", fmt.Errorf("%s cannot be read: %w", path, systemCause(err))),
+			"Make it readable for this user, or ask as the user that the station runs as.")
 	}
 	return flow.AsFault(fmt.Errorf("%s: %w", path, err), fault.Database)
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"provision/internal/fault"
 	"provision/internal/flow"
 	"provision/internal/records"
 )
@@ -51,7 +50,7 @@ func (a *app) status() *cobra.Command {
 func (a *app) known(ctx context.Context, d dbFlags) func(mac string) (*records.Unit, error) {
 	return func(mac string) (*records.Unit, error) {
 		store, err := d.open(ctx)
-		if d.db == "" && d.station == "" && fault.CodeOf(err) == fault.FileMissing {
+		if errors.Is(err, errNoRecords) {
 			return nil, nil // no records were named, and none are here
 		}
 		if err != nil {
