@@ -48,19 +48,28 @@ func newIdentity(key *age.X25519Identity) Identity {
 	return Identity{func() *age.X25519Identity { return key }}
 }
 
-// CreateIdentity makes a new identity and keeps it at path, mode 0600, in the
+// CreateIdentity makes a station's identity and keeps it at path, mode 0600, in the
 // format of age-keygen. The file appears whole or not at all and is on disk on
 // return. A file that is there already stays as it is: fs.ErrExist.
 func CreateIdentity(path string) (Identity, error) {
+	return createIdentity(path, "station identity: opens the keys of unfinished units, never leaves this station")
+}
+
+// CreateOwnerIdentity is CreateIdentity for an owner, to whom units are escrowed.
+func CreateOwnerIdentity(path string) (Identity, error) {
+	return createIdentity(path, "owner's identity: opens the keys of every unit that is escrowed to it, never comes near a station")
+}
+
+// createIdentity makes an identity with a comment that says whose it is.
+func createIdentity(path, comment string) (Identity, error) {
 	key, err := age.GenerateX25519Identity()
 	if err != nil {
-		return Identity{}, fmt.Errorf("make station identity: %w", err)
+		return Identity{}, fmt.Errorf("make identity: %w", err)
 	}
-	text := fmt.Appendf(nil, "# station identity: opens the keys of unfinished units, never leaves this station\n# public key: %s\n%s\n",
-		key.Recipient(), key)
+	text := fmt.Appendf(nil, "# %s\n# public key: %s\n%s\n", comment, key.Recipient(), key)
 	defer clear(text)
 	if err := writeNew(path, text); err != nil {
-		return Identity{}, fmt.Errorf("keep station identity: %w", err)
+		return Identity{}, fmt.Errorf("keep identity: %w", err)
 	}
 	return newIdentity(key), nil
 }
