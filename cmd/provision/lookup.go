@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,12 +27,16 @@ project/version; and show everything that was ever done to them.
 ` + whichDatabase,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			query := strings.TrimSpace(args[0])
+			if query == "" {
+				return usagef("look what up? a serial number, a MAC, a fingerprint or a firmware")
+			}
 			store, err := f.open(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer store.Close()
-			found, err := store.Lookup(cmd.Context(), strings.TrimSpace(args[0]))
+			found, err := store.Lookup(cmd.Context(), query)
 			switch {
 			case errors.Is(err, records.ErrNotFound):
 				fmt.Fprintf(a.err, "provision: nothing about %q in %s\n", args[0], store.Path())
@@ -74,8 +79,8 @@ func printRecord(w io.Writer, r records.Record) {
 	add := func(label, format string, args ...any) {
 		rows = append(rows, []string{label, fmt.Sprintf(format, args...)})
 	}
-	if u.ParkReason != "" {
-		add("parked", "%s %s", u.ParkCode, u.ParkReason)
+	for _, p := range r.Parkings {
+		add(parkingLabel[p.Action], "%s  %s  %s", p.At.Local().Format(minutes), strings.Join(notEmpty(p.Code, p.Person), "  "), p.Reason)
 	}
 	if u.ChipRevision != "" {
 		add("chip", "%s %s, flash %s, %d MiB", u.ChipPackage, u.ChipRevision, u.FlashID, u.FlashSize>>20)
@@ -85,6 +90,12 @@ func printRecord(w io.Writer, r records.Record) {
 	}
 	if !u.CompletedAt.IsZero() {
 		add("complete", "%s", u.CompletedAt.Local().Format(minutes))
+	}
+	if text := policyText(u.Goal); text != "" {
+		add("policy", "%s", text)
+	}
+	if u.Custody != "" {
+		add("custody", "%s: %s", u.Custody, custodyText[u.Custody])
 	}
 	for _, k := range r.Keys {
 		add("key", "%s, BLOCK%d, fingerprint %s, %s", k.Purpose, k.Block, k.Fingerprint, k.State)
@@ -104,10 +115,45 @@ func printRecord(w io.Writer, r records.Record) {
 		add("burn", "%s  %s  %s", b.IntendedAt.Local().Format(minutes), b.Step, burnOutcome(b))
 	}
 	for _, run := range r.Runs {
-		add("run", "%s  %-5s %s  %s  %s  %s", run.StartedAt.Local().Format(minutes), cmp.Or(string(run.Verdict), "(cut)"), run.Code, run.Station, run.Port, run.ID)
+		add("run", "%s  %-5s  %s", run.StartedAt.Local().Format(minutes), cmp.Or(string(run.Verdict), "(cut)"),
+			strings.Join(notEmpty(run.Code, run.Station, run.Operator, run.Port, run.ID), "  "))
 	}
 	add("events", "%d", r.Events)
 	table(w, "  ", rows)
+}
+
+// parkingLabel is what a person reads for the action of a parking.
+var parkingLabel = map[string]string{"park": "parked", "release": "released"}
+
+// custodyText says what custody means for a unit that is complete.
+var custodyText = map[records.Custody]string{
+	records.Discard: "nobody keeps its keys once it is complete",
+	records.Escrow:  "the owner keeps a copy of its keys",
+}
+
+// policyText says what a unit was begun to become; empty where that is not known.
+func policyText(goal json.RawMessage) string {
+	var p struct {
+		SecureBoot      int      `json:"secure_boot"`
+		FlashEncryption bool     `json:"flash_encryption"`
+		CryptCount      uint8    `json:"crypt_count"`
+		Lock            []string `json:"lock"`
+		UARTDownloadDis bool     `json:"uart_download_dis"`
+	}
+	if json.Unmarshal(goal, &p) != nil {
+		return ""
+	}
+	var parts []string
+	if p.SecureBoot > 0 {
+		parts = append(parts, fmt.Sprintf("Secure Boot V%d", p.SecureBoot))
+	}
+	if p.FlashEncryption {
+		parts = append(parts, fmt.Sprintf("flash encryption (FLASH_CRYPT_CNT %#x)", p.CryptCount))
+	}
+	if p.UARTDownloadDis {
+		p.Lock = append(p.Lock, "UART_DOWNLOAD_DIS")
+	}
+	return strings.Join(append(parts, p.Lock...), ", ")
 }
 
 func burnOutcome(b records.Burn) string {
@@ -152,7 +198,7 @@ func (a *app) history() *cobra.Command {
 					continue
 				}
 				reason, _, _ := strings.Cut(r.Reason, "\n") // the rest is in --json
-				rows = append(rows, []string{r.StartedAt.Local().Format(minutes), cmp.Or(string(r.Verdict), "(cut)"), r.Code, r.MAC, r.Station, r.Port, reason})
+				rows = append(rows, []string{r.StartedAt.Local().Format(minutes), cmp.Or(string(r.Verdict), "(cut)"), r.Code, r.Serial, r.MAC, r.Station, r.Operator, r.Port, reason})
 			}
 			table(a.out, "", rows)
 			return nil
