@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"provision/internal/fault"
 )
@@ -133,7 +134,7 @@ func fill(f *os.File, data []byte) error {
 // wrong usage, anything else (a full disk) a fault of the machine.
 func unwritable(path string, err error) error {
 	said := fmt.Errorf("%s cannot be written: %w", path, systemCause(err))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) {
 		return usageError{said}
 	}
 	return said
