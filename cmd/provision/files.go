@@ -95,6 +95,29 @@ func writeOutput(path string, data []byte, mode fs.FileMode, inputs ...string) e
 	return replace(path, path, data, mode)
 }
 
+// output is writeOutput for a command, newFile writeNew: with --json they tell what
+// was written.
+func (a *app) output(path string, data []byte, mode fs.FileMode, inputs ...string) error {
+	if err := writeOutput(path, data, mode, inputs...); err != nil {
+		return err
+	}
+	return a.wrote(path, len(data))
+}
+
+func (a *app) newFile(path string, data []byte, mode fs.FileMode) error {
+	if err := writeNew(path, data, mode); err != nil {
+		return err
+	}
+	return a.wrote(path, len(data))
+}
+
+func (a *app) wrote(path string, size int) error {
+	if !a.json {
+		return nil
+	}
+	return a.emit(map[string]any{"kind": "file.written", "file": path, "size": size})
+}
+
 // replace writes data beside target and renames it; path is the name to tell.
 func replace(path, target string, data []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")

@@ -120,8 +120,10 @@ Start here:
 	}
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "report as JSON on stdout, one object per line")
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.Version = version()
+	root.SetVersionTemplate("provision {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%w; see %s --help", err, cmd.CommandPath())
+		return usagef("%s; see %s --help", flagMistake(err), cmd.CommandPath())
 	})
 	root.SetHelpCommand(a.help())
 	root.AddCommand(
@@ -131,6 +133,20 @@ Start here:
 	)
 	wrongArgsAreUsage(root)
 	return root
+}
+
+// flagMistake is what is wrong with a flag, without the words of the parser.
+func flagMistake(err error) string {
+	text, why, found := strings.Cut(err.Error(), ": ")
+	if found && strings.HasPrefix(text, "invalid argument") {
+		text = strings.Replace(text, "invalid argument", "", 1)
+		text = strings.TrimSpace(strings.Replace(text, " for ", " is no value for ", 1))
+		if strings.Contains(why, "duration") {
+			text += `, which is like 8h or 30m`
+		}
+		return text
+	}
+	return err.Error()
 }
 
 // wrongArgsAreUsage makes every command's complaint about its arguments a usage
@@ -160,6 +176,9 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	}
 	cmd.SuggestionsMinimumDistance = 2 // as cobra's own errors have it
 	msg := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
+	if ours := calledHere(args[0]); ours != "" {
+		return fmt.Errorf("%s; here it is: %s", msg, ours)
+	}
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		msg += fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
 	}

@@ -121,7 +121,7 @@ func (a *app) partitionBuild() *cobra.Command {
 			if err != nil {
 				return fault.New(fault.BadTable, "", fmt.Errorf("%s: %w", args[0], err))
 			}
-			return writeOutput(output, bin, 0o644, args[0])
+			return a.output(output, bin, 0o644, args[0])
 		},
 	}
 	f.add(cmd)

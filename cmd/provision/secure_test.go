@@ -156,7 +156,7 @@ func TestSignaturesAsEspsecure(t *testing.T) {
 				key, signed := f.write("key.pem", []byte(v.Private)), f.write("signed", v.Signed)
 				f.secure(0, "extract-public-key", "--keyfile", key, f.path("public.pem"))
 				f.secure(0, "verify-signature", "--version", version, "--keyfile", f.path("public.pem"), signed)
-				f.secure(0, "sign-data", "--version", version, "--keyfile", key, "--output", f.path("ours"), f.write("image", v.Image))
+				f.secure(0, "sign-data", "--any", "--version", version, "--keyfile", key, "--output", f.path("ours"), f.write("image", v.Image))
 				f.secure(0, "verify-signature", "--version", version, "--keyfile", f.path("public.pem"), f.path("ours"))
 				if ours := f.read("ours"); len(ours) != len(v.Signed) {
 					t.Errorf("signed file has %d bytes, espsecure's %d", len(ours), len(v.Signed))
