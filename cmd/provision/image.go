@@ -24,7 +24,7 @@ type imageFacts struct {
 	File      string   `json:"file"`
 	Size      int      `json:"size"`
 	SHA256    string   `json:"sha256"`
-	What      string   `json:"what"` // app, bootloader, image, encrypted, unknown
+	What      string   `json:"what"` // app, bootloader, image, partition table, encrypted, unknown
 	Whole     bool     `json:"whole"`
 	Problem   string   `json:"problem,omitempty"`
 	Project   string   `json:"project,omitempty"`
@@ -71,6 +71,9 @@ func examine(path string, data []byte) imageFacts {
 		if hidden, why := image.LooksEncrypted(data); hidden && errors.Is(err, image.ErrNotImage) {
 			f.What, f.Problem = "encrypted", "flash ciphertext: "+why
 		}
+	}
+	if _, table := image.ParseTable(data); table == nil {
+		f.What, f.Problem = "partition table", "a partition table is no image; see provision partition show "+shellQuote(path)
 	}
 	if im == nil {
 		return f

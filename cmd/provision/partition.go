@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -60,35 +61,29 @@ func readTable(path string, l image.Layout) (image.Table, error) {
 func (a *app) partitionShow() *cobra.Command {
 	var f tableFlags
 	cmd := &cobra.Command{
-		Use: "show FILE", Short: "What a table (.bin or .csv) holds, and what is wrong with it (exit 1)", Args: cobra.ExactArgs(1),
+		Use: "show FILE", Short: "A table (.bin or .csv) as CSV, and what is wrong with it (exit 1)", Args: cobra.ExactArgs(1),
+		Long: `Print a partition table as CSV, of which partition build makes the same table
+again, and say what is wrong with it: exit 1 when a unit could not use it.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			l, err := f.layout()
 			if err != nil {
 				return err
 			}
 			t, err := readTable(args[0], l)
+			if fault.CodeOf(err) == fault.BadTable {
+				report(a.err, err)
+				return exitError{fault.ExitFail}
+			}
 			if err != nil {
 				return err
 			}
+			if err := a.printTable(t); err != nil {
+				return err
+			}
 			bad := false
-			rows := [][]string{{"# name", "type", "subtype", "offset", "size", "flags"}}
-			for _, p := range t.Partitions {
-				if a.json {
-					if err := a.emit(map[string]any{
-						"kind": "partition", "label": p.Label, "type": p.TypeName(), "subtype": p.SubtypeName(),
-						"offset": p.Offset, "size": p.Size, "flags": p.FlagNames(), "encrypted": p.Encrypted(),
-					}); err != nil {
-						return err
-					}
-				}
-				rows = append(rows, []string{p.Label, p.TypeName(), p.SubtypeName(), fmt.Sprintf("%#x", p.Offset), fmt.Sprintf("%#x", p.Size), p.FlagNames()})
-			}
-			if !a.json {
-				table(a.out, "", rows)
-			}
 			for _, finding := range t.Check(l) {
 				fmt.Fprintf(a.err, "provision: %s: %v\n", args[0], finding)
-				bad = bad || !finding.Advice
+				bad = bad || !finding.Advice || errors.Is(finding, image.ErrNoApp)
 			}
 			if bad {
 				return exitError{fault.ExitFail}
@@ -98,6 +93,22 @@ func (a *app) partitionShow() *cobra.Command {
 	}
 	f.add(cmd)
 	return cmd
+}
+
+func (a *app) printTable(t image.Table) error {
+	if !a.json {
+		_, err := fmt.Fprint(a.out, t.CSV())
+		return err
+	}
+	for _, p := range t.Partitions {
+		if err := a.emit(map[string]any{
+			"kind": "partition", "label": p.Label, "type": p.TypeName(), "subtype": p.SubtypeName(),
+			"offset": p.Offset, "size": p.Size, "flags": p.FlagNames(), "encrypted": p.Encrypted(),
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *app) partitionBuild() *cobra.Command {

@@ -167,6 +167,8 @@ func parseName(field string, names []named) (uint8, error) {
 func parseNumber(field string) (uint32, error) {
 	digits, unit := strings.ToLower(field), uint64(1)
 	switch {
+	case strings.HasSuffix(digits, "kb"), strings.HasSuffix(digits, "mb"):
+		return 0, fmt.Errorf("%w: %q is no number; sizes are written like %s", ErrCSV, field, strings.ToUpper(digits[:len(digits)-1]))
 	case strings.HasSuffix(digits, "k"):
 		digits, unit = digits[:len(digits)-1], 1<<10
 	case strings.HasSuffix(digits, "m"):
