@@ -41,17 +41,22 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	json     bool
+	judged   bool // a unit has its verdict, which is on record: the exit code is about that
 }
 
 // run is the whole program but for the process. It returns the exit code; the
 // table of codes is in docs/cli.md.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{in: stdin, out: stdout, err: stderr}
+	out := &witness{Writer: stdout}
+	a := &app{in: stdin, out: out, err: stderr}
 	root := a.root()
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if out.err != nil && !a.judged {
+		err = fmt.Errorf("the output cannot be written: %w", systemCause(out.err))
+	}
 	var done exitError
 	switch {
 	case err == nil, errors.As(err, &done): // a done command has said everything itself

@@ -11,6 +11,29 @@ import (
 	"golang.org/x/term"
 )
 
+// witness is stdout, and remembers that something could not be written: a report that
+// is not whole must not end as if it were.
+type witness struct {
+	io.Writer
+	err error
+}
+
+func (w *witness) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
+}
+
+// bare is what w writes to.
+func bare(w io.Writer) io.Writer {
+	if w, ok := w.(*witness); ok {
+		return w.Writer
+	}
+	return w
+}
+
 // emit writes one JSON object on a line of its own.
 func (a *app) emit(v any) error {
 	enc := json.NewEncoder(a.out)
@@ -20,7 +43,7 @@ func (a *app) emit(v any) error {
 
 // terminal reports whether w is a terminal that can be drawn on.
 func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := bare(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 

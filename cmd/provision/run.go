@@ -80,6 +80,7 @@ func (a *app) work(ctx context.Context, cfg flow.Config) flow.Result {
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
 	defer a.noteInterrupt(ctx)()
+	a.judged = true
 	return flow.Run(ctx, cfg)
 }
 

@@ -34,7 +34,7 @@ func (a *app) newShow(title string, dry bool) *show {
 		var once sync.Once
 		return &show{
 			sink: func(ev flow.Event) {
-				once.Do(func() { sink, stop = tui.Watch(a.out, title) })
+				once.Do(func() { sink, stop = tui.Watch(bare(a.out), title) })
 				sink(ev)
 			},
 			stop:  func() { stop() },
