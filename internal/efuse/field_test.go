@@ -109,7 +109,7 @@ func TestSummary(t *testing.T) {
 		"BLOCK3":             {Text: "blank", Raw: strings.TrimRight("["+strings.Repeat("00000000 ", 8), " ") + "]", Readable: true, Writable: true},
 		"FLASH_CRYPT_CNT":    {Text: "flash encryption is on for ever", Raw: "0x7f", Readable: true, Writable: true},
 		"ABS_DONE_0":         {Text: "Secure Boot V1 is on", Raw: "0x1", Readable: true},
-		"ABS_DONE_1":         {Text: "not set (Secure Boot V2 is on (chip revision v3.0 and later))", Raw: "0x0", Readable: true, Writable: true},
+		"ABS_DONE_1":         {Text: "not burnt (burnt would mean: Secure Boot V2 is on (chip revision v3.0 and later))", Raw: "0x0", Readable: true, Writable: true},
 		"MAC":                {Text: "24:0a:c4:a1:b2:c3", Raw: "0x240ac4a1b2c3", Readable: true},
 		"FLASH_CRYPT_CONFIG": {Text: "the whole key is tweaked with the address", Raw: "0xf", Readable: true},
 		"CODING_SCHEME":      {Text: "None", Raw: "0x0", Readable: true},

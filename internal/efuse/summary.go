@@ -69,7 +69,7 @@ func (f Field) text(w Words) string {
 		return fmt.Sprintf("%d mV", adcVref(v))
 	}
 	if f.Len == 1 {
-		return choose(v == 1, f.Meaning, "not set ("+f.Meaning+")")
+		return choose(v == 1, f.Meaning, "not burnt (burnt would mean: "+f.Meaning+")")
 	}
 	return f.Meaning
 }
