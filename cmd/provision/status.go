@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -34,9 +35,12 @@ func (a *app) status() *cobra.Command {
 				}{"status", s})
 			}
 			fmt.Fprintf(a.out, "%s\n", s.Chip)
+			var rows [][]string
 			for _, line := range s.Says {
-				fmt.Fprintf(a.out, "  %s\n", line)
+				name, text, _ := strings.Cut(line, ": ")
+				rows = append(rows, []string{name, text})
 			}
+			table(a.out, "  ", rows)
 			fmt.Fprintf(a.out, "\n%s\nNext: %s\n", s.Verdict, s.Next)
 			return nil
 		},

@@ -18,7 +18,7 @@ type Status struct {
 	Serial  string    `json:"serial,omitempty"`
 	State   string    `json:"state,omitempty"` // in the records
 	Class   string    `json:"class"`
-	Says    []string  `json:"says"`    // the fuses that matter, in words
+	Says    []string  `json:"says"`    // the fuses that matter, in words: "NAME: text"
 	Verdict string    `json:"verdict"` // one sentence
 	Next    string    `json:"next"`    // one step
 }
@@ -54,7 +54,7 @@ func Inspect(ctx context.Context, dev *esptool.Device, known func(mac string) (*
 	for _, state := range efuse.Summary(r.words) {
 		for _, name := range statusFields {
 			if state.Name == name {
-				s.Says = append(s.Says, fmt.Sprintf("%-22s %s", name, state.Text))
+				s.Says = append(s.Says, name+": "+state.Text)
 			}
 		}
 	}
@@ -80,7 +80,7 @@ func (r *runner) judgeStatus(s *Status, unit *records.Unit) {
 		s.Next = "nothing; provision lookup " + unit.Serial + " tells its history"
 	case unit != nil && unit.State == records.StateParked:
 		s.Verdict = fmt.Sprintf("Ours, %s, parked: %s", unit.Serial, unit.ParkReason)
-		s.Next = "a person decides: provision release " + unit.Serial + " --reason ..."
+		s.Next = "a person decides: provision release " + unit.Serial + " --person NAME --reason TEXT"
 	case unit != nil:
 		s.Class = efuse.OursPartial.String()
 		s.Verdict = fmt.Sprintf("Ours, begun as %s and not finished.", unit.Serial)
