@@ -126,7 +126,7 @@ func (e *explanation) procedure(p *Profile) {
 	if p.Station.Armed {
 		e.note("station.armed", "Armed: run burns every unit that is inserted, without asking.")
 	} else {
-		e.note("station.armed", "Not armed: run only shows its plan until it is told --yes.")
+		e.note("station.armed", "Not armed: on a real port run refuses (E812) until it is told --yes; run --dry-run shows its plan.")
 	}
 	if p.BootCheck != nil {
 		e.note("boot_check.expect", "PASS needs the unit to print %q within %v of its start.", p.BootCheck.Expect.String(), p.BootCheck.Timeout)
