@@ -114,11 +114,31 @@ func (a *app) checkedJSON(p *station.Profile, j *job.Job, problems job.Problems)
 	return a.emit(out)
 }
 
+// flashRows is what goes into flash, by offset. The digest that Secure Boot V1 checks
+// the bootloader by is made with the unit's own key, so a job does not have it yet.
+func flashRows(j *job.Job) [][]string {
+	row := func(offset uint32, size int, encrypt bool, name string) []string {
+		how := "plain"
+		if encrypt {
+			how = "encrypted"
+		}
+		return []string{fmt.Sprintf("%#x", offset), fmt.Sprintf("%d bytes", size), how, name}
+	}
+	var rows [][]string
+	if p := j.Profile; p.SecureBoot.Version == 1 {
+		rows = append(rows, row(0, job.SectorSize, p.FlashEncryption.Enabled, "secure boot digest, each unit's own"))
+	}
+	for _, r := range j.Regions {
+		rows = append(rows, row(r.Offset, len(r.Data), r.Encrypt, r.Name))
+	}
+	return rows
+}
+
 func (a *app) checkedText(p *station.Profile, j *job.Job, problems job.Problems) {
 	fmt.Fprintf(a.out, "%s (%s)\n", p.Station.Name, p.Path)
 	heading := ""
 	for _, c := range p.Explain() {
-		h := "\nCan be changed later:"
+		h := "\nAlso:"
 		if c.Permanent {
 			h = "\nPermanent, in every unit:"
 		}
@@ -130,15 +150,7 @@ func (a *app) checkedText(p *station.Profile, j *job.Job, problems job.Problems)
 	}
 	if j != nil {
 		fmt.Fprintln(a.out, "\nInto flash:")
-		var rows [][]string
-		for _, r := range j.Regions {
-			how := "plain"
-			if r.Encrypt {
-				how = "encrypted"
-			}
-			rows = append(rows, []string{fmt.Sprintf("%#x", r.Offset), fmt.Sprintf("%d bytes", len(r.Data)), how, r.Name})
-		}
-		table(a.out, "  ", rows)
+		table(a.out, "  ", flashRows(j))
 		for _, w := range j.Warnings {
 			fmt.Fprintf(a.out, "\nNote: %s\n", w)
 		}
