@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -39,8 +40,10 @@ func makeDemo(dir string) (dirMade string, err error) {
 		if dir, err = os.MkdirTemp("", "provision-demo-"); err != nil {
 			return "", err
 		}
-	} else if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", usageError{err}
+	} else if err := os.Mkdir(dir, 0o755); errors.Is(err, fs.ErrExist) {
+		return "", usagef("%s is there already; nothing was changed: name a new folder with --dir", dir)
+	} else if err != nil {
+		return "", unwritable(dir, err)
 	}
 	dir = absolute(dir)
 	if err := demo.Write(dir); err != nil {
@@ -119,14 +122,15 @@ func (a *app) demoEpilogue(ctx context.Context, dir string, res flow.Result) err
 	for _, r := range found {
 		printRecord(a.out, r)
 	}
-	fmt.Fprintf(a.out, `
+	unit := filepath.Join(dir, "unit")
+	_, err = fmt.Fprintf(a.out, `
 %s  %s is secured and recorded. It all lies in
   %s
 
 Try:
   provision lookup --db %s %s
   provision sim boot %s
-  provision run --station %s --port sim:%s   (says DONE)
-`, res.Verdict, res.Serial, dir, database, res.Serial, filepath.Join(dir, "unit"), filepath.Join(dir, "demo.toml"), filepath.Join(dir, "unit"))
-	return nil
+  provision run --station %s --port %s   # says DONE
+`, res.Verdict, res.Serial, dir, shellQuote(database), res.Serial, shellQuote(unit), shellQuote(filepath.Join(dir, "demo.toml")), shellQuote(simPrefix+unit))
+	return err
 }
