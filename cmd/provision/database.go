@@ -126,7 +126,10 @@ func databaseFault(path string, err error) error {
 		return advise(fault.New(fault.Database, "", fmt.Errorf("%s cannot be read: %w", path, systemCause(err))),
 			"Make it readable for this user, or ask as the user that the station runs as.")
 	}
-	return flow.AsFault(fmt.Errorf("%s: %w", path, err), fault.Database)
+	if !strings.Contains(err.Error(), path) {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return flow.AsFault(err, fault.Database)
 }
 
 // lastDatabaseFile keeps the name of the database of the last run; empty where

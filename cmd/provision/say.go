@@ -11,6 +11,7 @@ import (
 	"provision/internal/esptool"
 	"provision/internal/fault"
 	"provision/internal/job"
+	"provision/internal/records"
 	"provision/internal/station"
 )
 
@@ -63,6 +64,8 @@ func whatToDo(err error) string {
 		return better.do
 	case !isFault(err):
 		return ""
+	case errors.Is(err, records.ErrBusy):
+		return "Wait until the other program has done, or close it, and try again."
 	}
 	page, _ := fault.Lookup(fault.CodeOf(err))
 	return page.Do
@@ -80,6 +83,11 @@ func sentence(err error) string {
 	for _, root := range []error{esptool.ErrLinkLost, esptool.ErrNoReply} {
 		if i := strings.Index(cause, root.Error()); i > 0 {
 			cause = cause[i:]
+		}
+	}
+	if busy := records.ErrBusy.Error(); errors.Is(err, records.ErrBusy) {
+		if before, _, found := strings.Cut(cause, busy); found {
+			cause = before + busy // and not once more in SQLite's words
 		}
 	}
 	cause = codes.ReplaceAllString(strings.TrimSuffix(cause, ": EOF"), "")

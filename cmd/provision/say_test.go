@@ -9,6 +9,7 @@ import (
 
 	"provision/internal/esptool"
 	"provision/internal/fault"
+	"provision/internal/records"
 	"provision/internal/simulator"
 )
 
@@ -26,6 +27,10 @@ func TestSentence(t *testing.T) {
 			"E107 burn: the chip stopped answering: cable pulled",
 		},
 		{fault.New(fault.Database, "", errors.New("open x: locked: locked (5) (SQLITE_BUSY)")), "E601: open x: locked"},
+		{
+			fault.New(fault.Database, "", fmt.Errorf("open records x: %w: database is locked (5) (SQLITE_BUSY)", records.ErrBusy)),
+			"E601: open records x: database is locked by another program",
+		},
 		{fault.New(fault.Internal, "a", errors.Join(errors.New("first"), errors.New("second"))), "E901 a: first"},
 	} {
 		if got := sentence(c.err); got != c.want {
