@@ -31,7 +31,7 @@ func (s *Store) check(ctx context.Context) (h Health, err error) {
 		return h, fmt.Errorf("read the free space: %w", err)
 	}
 	if h.FreeBytes < MinFreeBytes {
-		return h, fmt.Errorf("%w: %d bytes left, %d needed", ErrFull, h.FreeBytes, MinFreeBytes)
+		return h, fmt.Errorf("%w: %.1f MiB left, %d MiB needed", ErrFull, float64(h.FreeBytes)/(1<<20), MinFreeBytes>>20)
 	}
 	err = s.write(ctx, func(t *txn) error {
 		h.Head = t.head
