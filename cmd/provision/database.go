@@ -126,6 +126,9 @@ func databaseFault(path string, err error) error {
 		return advise(fault.New(fault.Database, "", fmt.Errorf("%s cannot be read: %w", path, systemCause(err))),
 			"Make it readable for this user, or ask as the user that the station runs as.")
 	}
+	if errors.Is(err, records.ErrNotDatabase) {
+		err = advise(flow.AsFault(err, fault.Database), "Correct the name of the database.")
+	}
 	if !strings.Contains(err.Error(), path) {
 		err = fmt.Errorf("%s: %w", path, err)
 	}
