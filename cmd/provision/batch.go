@@ -73,6 +73,7 @@ func (a *app) runBatch(ctx context.Context, f batchFlags) error {
 	log := &batchLog{app: a}
 	cfg.Sink = log.event
 	began := time.Now()
+	a.judged = true
 	signal.Ignore(syscall.SIGPIPE) // a reader that goes away ends no unit's run
 	defer signal.Reset(syscall.SIGPIPE)
 	stop := a.noteInterrupt(ctx)
@@ -161,7 +162,7 @@ func readOrders(p *station.Profile, f batchFlags) ([]floor.Order, error) {
 func readCSV(p *station.Profile, path string) ([]floor.Order, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fault.New(fault.FileMissing, "", err)
+		return nil, unreadable(path, err)
 	}
 	defer file.Close()
 	rows := csv.NewReader(file)
@@ -270,14 +271,18 @@ func (l *batchLog) event(ev floor.Event) {
 	switch ev.Kind {
 	case floor.SlotWaits:
 		fmt.Fprintf(l.app.out, "slot %d  waits for a unit\n", ev.Slot)
-	case floor.UnitFound:
+	case floor.SlotUnit:
 		fmt.Fprintf(l.app.out, "slot %d  %s\n", ev.Slot, ev.MAC)
 	case flow.Warning:
 		fmt.Fprintf(l.app.out, "slot %d  ! %s\n", ev.Slot, ev.Text)
+	case floor.SlotIdle:
+		fmt.Fprintf(l.app.out, "slot %d  %s  %s\n", ev.Slot, ev.MAC, ev.Text)
+	case floor.SlotFault:
+		fmt.Fprintf(l.app.out, "slot %d  %s  %s %s\n", ev.Slot, ev.Code, ev.Text, ev.Do)
 	case flow.RunFailed:
 		fmt.Fprintf(l.app.out, "slot %d  %s\n", ev.Slot, ev.Text)
 	case flow.RunFinished:
-		fmt.Fprintf(l.app.out, "slot %d  %s\n", ev.Slot, strings.Join(notEmpty(ev.Verdict, string(ev.Code), ev.Serial, ev.MAC, ev.Text), "  "))
+		fmt.Fprintf(l.app.out, "slot %d  %s\n", ev.Slot, strings.Join(notEmpty(ev.Verdict, string(ev.Code), ev.Serial, ev.MAC, ev.Text, ev.Do), "  "))
 	}
 }
 

@@ -34,11 +34,11 @@ var allowed = map[string]struct {
 		"the one place that knows the whole story; it never draws and never parses flags",
 	},
 	"provision/internal/floor": {
-		[]string{"flow", "esptool", "fault", "records"},
+		[]string{"flow", "esptool", "fault", "records", "mailbox"},
 		"it knows slots and who sits in them; what happens to a unit is the flow's",
 	},
 	"provision/internal/tui": {
-		[]string{"flow", "fault", "tui/noquery"},
+		[]string{"flow", "fault", "mailbox", "tui/noquery"},
 		"the screen draws events: killing it must not hurt a unit, so it can reach no port and no database",
 	},
 	"provision/cmd/provision": {

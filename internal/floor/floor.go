@@ -3,12 +3,14 @@ package floor
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"provision/internal/esptool"
 	"provision/internal/fault"
 	"provision/internal/flow"
+	"provision/internal/mailbox"
 	"provision/internal/records"
 )
 
@@ -20,8 +22,10 @@ type Event = flow.Event
 // Kinds of events that belong to a slot.
 const (
 	SlotWaits = "slot.waits" // for a unit
-	UnitFound = "slot.unit"  // a unit sits still and has told its MAC
-	UnitGone  = "slot.empty" // the unit that was worked on is out
+	SlotUnit  = "slot.unit"  // a unit sits still and has told its MAC
+	SlotIdle  = "slot.idle"  // a new unit sits here, and no order is left for it
+	SlotFault = "slot.fault" // why nothing can be seen here, each time that changes
+	SlotEmpty = "slot.empty" // the unit that was worked on is out
 )
 
 // Slot is one place in the fixture.
@@ -42,23 +46,24 @@ type Config struct {
 	RunID  func() string
 	Poll   time.Duration                              // between two looks at a slot
 	Sleep  func(context.Context, time.Duration) error // returns early with the cause when ctx ends
-	Sink   func(Event)                                // called by one at a time
+	Sink   func(Event)                                // called by one at a time; may be slow
 }
 
 // Floor is the slots at work.
 type Floor struct {
-	cfg   Config
-	queue *queue
+	cfg    Config
+	queue  *queue
+	events *mailbox.Box[Event] // a slow listener delays no slot
 
-	mu      sync.Mutex // held while telling
+	mu      sync.Mutex
 	results []flow.Result
 }
 
 // Work makes the units of all orders and returns every verdict, in the order they
-// came. It ends when no order is left, or when ctx does: then each slot stops as a
-// run does, and the error is the cause.
+// came. It ends when no order is left and nobody is at work, or when ctx ends: then
+// each slot stops as a run does, and the error is the cause.
 func Work(ctx context.Context, cfg Config) ([]flow.Result, error) {
-	f := &Floor{cfg: cfg, queue: newQueue(cfg.Orders)}
+	f := &Floor{cfg: cfg, queue: newQueue(cfg.Orders), events: mailbox.New(cfg.Sink)}
 	work, done := context.WithCancel(ctx)
 	defer done()
 	var slots sync.WaitGroup
@@ -69,75 +74,119 @@ func Work(ctx context.Context, cfg Config) ([]flow.Result, error) {
 	case <-f.queue.empty:
 	case <-ctx.Done():
 	}
-	done() // slots that only wait stop; none is in a run when the queue is empty
+	done() // on an empty queue all slots only wait
 	slots.Wait()
-	if errors.Is(ctx.Err(), context.Canceled) {
+	<-f.events.Close()
+	if ctx.Err() != nil && (f.queue.left() || f.interrupted()) {
 		return f.results, context.Cause(ctx)
 	}
 	return f.results, nil
 }
 
+// interrupted reports whether a run was cut short by the end of its context.
+func (f *Floor) interrupted() bool {
+	return slices.ContainsFunc(f.results, func(r flow.Result) bool { return r.Code == fault.Interrupted })
+}
+
 // slot works one slot until ctx ends.
 func (f *Floor) slot(ctx context.Context, s Slot) {
 	gone := ""
+	f.tell(Event{Kind: SlotWaits, Slot: s.Number})
 	for {
-		f.tell(Event{Kind: SlotWaits, Slot: s.Number})
 		mac, err := f.await(ctx, s, gone)
 		if err != nil {
 			return
 		}
+		f.tell(Event{Kind: SlotUnit, Slot: s.Number, MAC: mac})
+		if again := f.unit(ctx, s, mac); again != nil {
+			// Nothing is asked of this unit now. It is looked at again when an order
+			// came back, or when the next one sits here.
+			f.tell(Event{Kind: SlotIdle, Slot: s.Number, MAC: mac, Text: "no order is left for this unit"})
+			if !f.pause(ctx, s, mac, again) {
+				return
+			}
+			gone = ""
+			continue
+		}
 		gone = mac
-		f.tell(Event{Kind: UnitFound, Slot: s.Number, MAC: mac})
-		f.unit(ctx, s, mac)
+		f.tell(Event{Kind: SlotWaits, Slot: s.Number})
+	}
+}
+
+// pause waits until again is closed or the unit is out; false when ctx ended.
+func (f *Floor) pause(ctx context.Context, s Slot, mac string, again <-chan struct{}) bool {
+	for {
+		select {
+		case <-again:
+			return true
+		case <-ctx.Done():
+			return false
+		default:
+		}
+		if now, err := f.probe(ctx, s); err != nil || now != mac {
+			return ctx.Err() == nil
+		}
+		if f.cfg.Sleep(ctx, f.cfg.Poll) != nil {
+			return false
+		}
 	}
 }
 
 // unit works on the unit in a slot. A new one takes the next order; one that was
 // begun before takes up its own, and any other that the records know is greeted.
-func (f *Floor) unit(ctx context.Context, s Slot, mac string) {
+// Where there is no order for it, the channel is closed when it is worth asking
+// again.
+func (f *Floor) unit(ctx context.Context, s Slot, mac string) <-chan struct{} {
 	_, err := f.cfg.Run.Records.UnitByMAC(ctx, mac)
-	known := err == nil
-	order, ok := f.queue.take(s.Number, mac, known)
-	switch {
-	case !ok && known:
-		f.run(ctx, s, "")
-	case ok:
-		res := f.run(ctx, s, order.Serial)
-		if page, _ := fault.Lookup(res.Code); page.Transient && ctx.Err() == nil {
-			res = f.run(ctx, s, order.Serial) // once more: contacts and cables have bad moments
-		}
-		f.queue.settle(order, f.used(context.WithoutCancel(ctx), mac, res))
+	order, again := f.queue.take(s.Number, mac, err == nil)
+	if order == nil {
+		return again
 	}
+	res := f.run(ctx, s, mac, order.Serial)
+	if page, _ := fault.Lookup(res.Code); page.Transient && ctx.Err() == nil && res.MAC == mac {
+		res = f.run(ctx, s, mac, order.Serial) // once more: contacts and cables have bad moments
+	}
+	f.queue.settle(*order, f.spent(context.WithoutCancel(ctx), *order, res))
+	return nil
 }
 
-// used reports whether an order was spent on the unit with that MAC: whether it has
-// a serial number now. Where the records cannot tell, it counts as spent: a serial
-// number is rather left out than given twice.
-func (f *Floor) used(ctx context.Context, mac string, res flow.Result) bool {
-	if res.Verdict == string(fault.Pass) {
+// spent reports whether an order has its unit now: whether its serial number is
+// taken. Where the records cannot tell, it counts as spent: a number is rather left
+// out than given twice.
+func (f *Floor) spent(ctx context.Context, o Order, res flow.Result) bool {
+	if o.MAC != "" {
 		return true
 	}
-	_, err := f.cfg.Run.Records.UnitByMAC(ctx, mac)
+	serial := o.Serial
+	if serial == "" {
+		serial = res.Serial
+	}
+	if serial == "" {
+		return false
+	}
+	_, err := f.cfg.Run.Records.UnitBySerial(ctx, serial)
 	return !errors.Is(err, records.ErrNotFound)
 }
 
-func (f *Floor) run(ctx context.Context, s Slot, serial string) flow.Result {
+// run lets the flow work on the unit that was seen in the slot.
+func (f *Floor) run(ctx context.Context, s Slot, mac, serial string) flow.Result {
 	cfg := f.cfg.Run
 	cfg.Open, cfg.Reset, cfg.PortName, cfg.Slot = s.Open, s.Reset, s.Port, s.Number
 	cfg.Serial, cfg.RunID, cfg.Sink = serial, f.cfg.RunID(), f.tell
 	res := flow.Run(ctx, cfg)
+	if res.MAC == "" {
+		res.MAC = mac
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.results = append(f.results, res)
 	return res
 }
 
-// tell passes an event on, one at a time.
+// tell passes an event on.
 func (f *Floor) tell(ev Event) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if ev.Time.IsZero() {
 		ev.Time = f.cfg.Run.Now().UTC()
 	}
-	f.cfg.Sink(ev)
+	f.events.Put(ev)
 }

@@ -145,6 +145,18 @@ func (b *bench) see(ev floor.Event) {
 	}
 }
 
+// slow makes the run in a slot wait before its first contact, after do.
+func (b *bench) slow(slot int, d time.Duration, do func()) {
+	open, opened := b.cfg.Slots[slot-1].Open, 0
+	b.cfg.Slots[slot-1].Open = func(ctx context.Context) (esptool.Port, error) {
+		if opened++; opened == 3 { // after both looks at the slot
+			do()
+			time.Sleep(d)
+		}
+		return open(ctx)
+	}
+}
+
 // finished waits until n runs are over.
 func (b *bench) finished(n int) {
 	for {
@@ -328,5 +340,40 @@ func TestCancelled(t *testing.T) {
 		if err == nil || len(results) != 0 {
 			t.Errorf("Work = %v, %v; want the cancellation", results, err)
 		}
+	})
+}
+
+// TestOrderThatComesBackFindsItsUnit: the only order is with a part that cannot be
+// used, while a good unit sits in the other slot. It is not forgotten there.
+func TestOrderThatComesBackFindsItsUnit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 2, "SN-001")
+		b.insert(1, 1)
+		must(t, b.units[1].Preburn(simulator.Fuses{0: {0: 1 << 16}})) // BLOCK1 is hidden
+		b.slow(1, 3*time.Second, func() { b.insert(2, 2) })           // slot 2 looks meanwhile, and finds nothing to do
+		_, err := floor.Work(t.Context(), b.cfg)
+		must(t, err)
+		b.want("1 PARK SN-001E205", "2 PASS SN-001")
+	})
+}
+
+// TestLastOrderEndsNobodysRun: a unit that was begun before is taken up without an
+// order while the last order is made beside it.
+func TestLastOrderEndsNobodysRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 2, "SN-001", "SN-002")
+		b.insert(1, 1, simulator.WithFaults(simulator.Faults{CutWire: []uint64{60_000}}))
+		begun := b.units[1]
+		b.cfg.Orders = b.cfg.Orders[:1]
+		_, err := floor.Work(t.Context(), b.cfg)
+		must(t, err)
+		b.done = nil
+		begun.PowerCycle()
+		b.cfg.Orders = []floor.Order{{Serial: "SN-002", Slot: 2}}
+		b.insert(2, 2)
+		b.slow(1, time.Minute, func() {}) // much slower than the other
+		_, err = floor.Work(t.Context(), b.cfg)
+		must(t, err)
+		b.want("1 PASS SN-001", "2 PASS SN-002")
 	})
 }

@@ -27,46 +27,66 @@ func (o Order) fits(slot int, mac string, known bool) bool {
 // queue hands out orders to slots. An order that was taken and not used, because
 // the part in the slot was none to work on, comes back.
 type queue struct {
-	mu    sync.Mutex
-	open  []Order
-	taken int
-	empty chan struct{} // closed when nothing is open or taken any more
+	mu      sync.Mutex
+	open    []Order
+	busy    int           // units that are being worked on, with an order or without
+	empty   chan struct{} // closed when nothing is open and nobody is at work any more
+	changed chan struct{} // closed, and made anew, when an order came back
 }
 
 func newQueue(orders []Order) *queue {
-	q := &queue{open: slices.Clone(orders), empty: make(chan struct{})}
+	q := &queue{open: slices.Clone(orders), empty: make(chan struct{}), changed: make(chan struct{})}
 	q.check()
 	return q
 }
 
 // take returns the first order that the unit with that MAC in that slot may have.
-func (q *queue) take(slot int, mac string, known bool) (Order, bool) {
+// A known unit may be worked on without one. What was allowed has to be settled;
+// otherwise again is closed when it is worth asking again.
+func (q *queue) take(slot int, mac string, known bool) (o *Order, again <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	i := slices.IndexFunc(q.open, func(o Order) bool { return o.fits(slot, mac, known) })
-	if i < 0 {
-		return Order{}, false
+	if i < 0 && !known {
+		return nil, q.changed
 	}
-	o := q.open[i]
+	q.busy++
+	if i < 0 {
+		return &Order{MAC: mac}, nil
+	}
+	order := q.open[i]
 	q.open = slices.Delete(q.open, i, i+1)
-	q.taken++
-	return o, true
+	return &order, nil
 }
 
-// settle ends an order that was taken: used, or back to where it came from.
-func (q *queue) settle(o Order, used bool) {
+// settle ends the work on a unit. An order that was not spent comes back.
+func (q *queue) settle(o Order, spent bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.taken--
-	if !used {
+	q.busy--
+	if !spent {
 		q.open = slices.Insert(q.open, 0, o)
+		close(q.changed)
+		q.changed = make(chan struct{})
 	}
 	q.check()
 }
 
 // check closes empty when there is nothing left. The caller holds mu, or is alone.
 func (q *queue) check() {
-	if len(q.open) == 0 && q.taken == 0 {
+	if len(q.open) > 0 || q.busy > 0 {
+		return
+	}
+	select {
+	case <-q.empty:
+	default:
 		close(q.empty)
 	}
+}
+
+// left reports whether there are orders that nobody made.
+func (q *queue) left() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.open) > 0
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"provision/internal/esptool"
+	"provision/internal/fault"
+	"provision/internal/flow"
 )
 
 // settleTime is how long a unit must sit still before it is worked on: contacts
@@ -18,6 +20,7 @@ const settleTime = 300 * time.Millisecond
 // slot and has answered twice with the same MAC. gone is the unit that was worked
 // on before; once the slot was seen empty, any unit will do.
 func (f *Floor) await(ctx context.Context, s Slot, gone string) (mac string, err error) {
+	trouble := fault.NoAnswer // an empty slot is no news
 	for {
 		mac, err := f.probe(ctx, s)
 		switch {
@@ -25,9 +28,10 @@ func (f *Floor) await(ctx context.Context, s Slot, gone string) (mac string, err
 			return "", context.Cause(ctx)
 		case err != nil:
 			if gone != "" {
-				f.tell(Event{Kind: UnitGone, Slot: s.Number, MAC: gone})
+				f.tell(Event{Kind: SlotEmpty, Slot: s.Number, MAC: gone})
 			}
 			gone = ""
+			trouble = f.say(s, trouble, err)
 		case mac != gone:
 			if err := f.cfg.Sleep(ctx, settleTime); err != nil {
 				return "", err
@@ -42,8 +46,18 @@ func (f *Floor) await(ctx context.Context, s Slot, gone string) (mac string, err
 	}
 }
 
-// errNoUnit is a slot in which nothing could be identified. Why does not matter
-// here: an empty slot, an unplugged adapter and a busy port all mean waiting.
+// say tells why nothing can be seen in a slot, when that is not simply that it is
+// empty, and when it has changed. It returns the code that was said last.
+func (f *Floor) say(s Slot, last fault.Code, err error) fault.Code {
+	code := fault.CodeOf(flow.AsFault(err, fault.NoAnswer))
+	if code != last && code != fault.NoAnswer {
+		page, _ := fault.Lookup(code)
+		f.tell(Event{Kind: SlotFault, Slot: s.Number, Code: code, Text: page.Says, Do: page.Do})
+	}
+	return code
+}
+
+// errNoUnit is a slot in which nothing could be identified.
 var errNoUnit = errors.New("no unit")
 
 // probe asks what sits in the slot. It writes nothing.
