@@ -2,11 +2,13 @@ package tui
 
 import (
 	"io"
+	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/lipgloss"
 
 	"provision/internal/flow"
+	"provision/internal/mailbox"
 	"provision/internal/tui/noquery"
 )
 
@@ -15,8 +17,9 @@ func init() { noquery.Restore() }
 
 // Watch draws a run on the terminal w while its events arrive. The caller sends
 // every event to sink and calls stop once the run is over; stop returns when the
-// last state stands on the terminal. Watch reads no keys and handles no signals:
-// Ctrl-C stays with the caller.
+// last state stands on the terminal. A terminal that takes nothing delays nobody:
+// sink never waits, and stop gives up after a while. Watch reads no keys and
+// handles no signals: Ctrl-C stays with the caller.
 func Watch(w io.Writer, title string) (sink func(flow.Event), stop func()) {
 	p := tea.NewProgram(
 		screen{model: model{title: title}, styles: newStyles(lipgloss.NewRenderer(w)), width: 80},
@@ -28,9 +31,22 @@ func Watch(w io.Writer, title string) (sink func(flow.Event), stop func()) {
 		// A terminal that went away is no reason to stop a unit's run.
 		_, _ = p.Run()
 	}()
-	return func(ev flow.Event) { p.Send(eventMsg(ev)) },
-		func() { p.Send(stopMsg{}); <-done }
+	events := mailbox.New(p.Send)
+	stop = func() {
+		events.Put(stopMsg{})
+		events.Close()
+		select {
+		case <-done:
+		case <-time.After(patience):
+			p.Kill()
+		}
+	}
+	return func(ev flow.Event) { events.Put(eventMsg(ev)) }, stop
 }
+
+// patience is how long a terminal may take to show the last state. One that was
+// stopped (Ctrl-S, a stalled connection) never does.
+const patience = 3 * time.Second
 
 type (
 	eventMsg flow.Event
