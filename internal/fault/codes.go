@@ -59,6 +59,8 @@ const (
 	Unsupported  Code = "E811"
 	NotArmed     Code = "E812"
 
+	BegunOtherwise Code = "E813"
+
 	Internal    Code = "E901"
 	Interrupted Code = "E902"
 	ClockWrong  Code = "E903"

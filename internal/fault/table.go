@@ -206,6 +206,10 @@ var pages = []Page{
 		"Nothing was burnt: this command changes a unit for ever and was not told to.",
 		"Read the plan, then repeat the command with --yes or arm the profile.",
 		false, Input},
+	{BegunOtherwise, Profile, "begun with another profile",
+		"The unit was begun with a profile that secures it otherwise.",
+		"Finish the unit with the profile that the message names.",
+		false, Input},
 
 	{Internal, Station, "internal",
 		"The program met something that it was not written for.",

@@ -52,7 +52,7 @@ func (r *runner) bootStep() Step {
 			r.boot = r.boot[:0]
 			err := r.dev.Console(watch, func(line string) bool {
 				r.boot = append(r.boot, line)
-				r.cfg.Sink(Event{Kind: BootLine, Time: r.cfg.Now().UTC(), Run: r.cfg.RunID, Slot: r.cfg.Slot, Step: name, Text: line})
+				_ = r.emit(ctx, Event{Kind: BootLine, Step: name, Text: line}) // only shown, which cannot fail
 				done, err := r.judge(line)
 				if done {
 					verdict = err
@@ -78,14 +78,19 @@ func (r *runner) bootStep() Step {
 	}
 }
 
-// blame returns a bad verdict of the boot check, unless it is another unit that was
-// heard: no unit is set aside for what its neighbour said.
+// blame returns a bad verdict of the boot check, unless the unit is not there to be
+// blamed: no unit is set aside for what its neighbour said, and silence is no fault
+// of a unit that was taken out.
 func (r *runner) blame(ctx context.Context, verdict error) error {
 	if verdict == nil {
 		return nil
 	}
-	if err := r.dev.Reconnect(ctx); errors.Is(err, esptool.ErrOtherChip) {
+	err := r.dev.Reconnect(ctx)
+	switch {
+	case errors.Is(err, esptool.ErrOtherChip):
 		return err
+	case errors.Is(verdict, errNoLine) && err != nil && !errors.Is(err, esptool.ErrDownloadDisabled):
+		return fmt.Errorf("no boot log, and the loader is gone too: %w", err)
 	}
 	return verdict
 }

@@ -207,10 +207,18 @@ func (r *runner) conclude(ctx context.Context, res Result) error {
 // announce ends the event stream. The verdict is on disk by now, or is not PASS.
 func (r *runner) announce(ctx context.Context, res Result) {
 	if res.Err != nil {
-		// An event that cannot be recorded changes no verdict any more.
-		_ = r.emit(ctx, Event{Kind: RunFailed, Step: stepOf(res.Err), Code: res.Code, Text: res.Err.Error(), Do: res.Do})
+		r.tell(ctx, Event{Kind: RunFailed, Step: stepOf(res.Err), Code: res.Code, Text: res.Err.Error(), Do: res.Do})
 	}
-	_ = r.emit(ctx, Event{Kind: RunFinished, Verdict: res.Verdict, Exit: &res.Exit, Code: res.Code, Text: res.Text, Do: res.Do})
+	r.tell(ctx, Event{Kind: RunFinished, Verdict: res.Verdict, Exit: &res.Exit, Code: res.Code, Text: res.Text, Do: res.Do})
+}
+
+// tell emits an event that is shown whatever becomes of its record: it changes no
+// verdict any more, and whoever watches has to learn how the run ended.
+func (r *runner) tell(ctx context.Context, ev Event) {
+	if r.emit(ctx, ev) != nil {
+		r.recorded = false
+		_ = r.emit(ctx, ev) // only shown now, which cannot fail
+	}
 }
 
 func stepOf(err error) string {

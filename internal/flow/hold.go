@@ -40,6 +40,9 @@ func (r *runner) holdStep(g *region) Step {
 	return Step{
 		Name: name, Fault: fault.WriteFailed, Cost: time.Duration(len(g.Data)) * time.Second / bytesPerSecond,
 		Check: func(ctx context.Context) (State, error) {
+			if err := r.dev.SameChip(ctx); err != nil {
+				return Needed, err
+			}
 			if r.words.Hidden(2) && r.words.WriteProtected(2) {
 				return Done, nil // it is no longer held back
 			}

@@ -76,8 +76,8 @@ func (r *runner) samePolicy(ctx context.Context) error {
 	if len(names) == 0 {
 		return nil
 	}
-	refusal := fault.New(fault.Unsupported, step, fmt.Errorf(
-		"%s was begun with another policy than this profile has (%s differs); finish it with %s",
+	refusal := fault.New(fault.BegunOtherwise, step, fmt.Errorf(
+		"%s was begun with another policy than this profile has (%s differs); it was begun with %s",
 		r.unit.Serial, strings.Join(names, ", "), r.begunWith(ctx)))
 	if !now.sealing(begun) || r.cfg.DryRun {
 		return refusal
@@ -110,7 +110,7 @@ func (r *runner) begunWith(ctx context.Context) string {
 func (r *runner) meetsPolicy() error {
 	left, err := efuse.Plan(r.words, r.goal, efuse.ProvenFromJournal(true, true))
 	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("%s is not burnt", left[0].Name())
+		err = fmt.Errorf("%s not burnt", strings.Join(left[0].Fields(), ", "))
 	}
 	if err != nil {
 		return fault.New(fault.OtherPolicy, "classify", fmt.Errorf("%s was finished under another policy: %w", r.unit.Serial, err))

@@ -227,7 +227,7 @@ func TestAnotherPolicyMidway(t *testing.T) {
 		r.mustRun("ERROR", "E107")
 		r.chip.PowerCycle()
 		r.job = without
-		r.mustWriteNothing(func() { r.mustRun("ERROR", "E811") })
+		r.mustWriteNothing(func() { r.mustRun("ERROR", "E813") })
 		r.job = j
 		r.mustRun("PASS", "")
 		r.mustBeSecured(true)

@@ -117,11 +117,11 @@ func TestPolicyChanges(t *testing.T) {
 		after string // the last step under the first profile
 		code  string // "": it may change
 	}{
-		{"custody, keys sealed", escrow, "make and seal keys", "E811"},
-		{"custody, burnt", escrow, "burn BLOCK1", "E811"},
-		{"count, burnt", development, "burn BLOCK1", "E811"},
+		{"custody, keys sealed", escrow, "make and seal keys", "E813"},
+		{"custody, burnt", escrow, "burn BLOCK1", "E813"},
+		{"count, burnt", development, "burn BLOCK1", "E813"},
 		{"locks, nothing burnt", locked, "make and seal keys", ""},
-		{"locks, burnt", locked, "burn BLOCK1", "E811"},
+		{"locks, burnt", locked, "burn BLOCK1", "E813"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
