@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"strconv"
@@ -21,7 +18,6 @@ import (
 	"provision/internal/floor"
 	"provision/internal/flow"
 	"provision/internal/job"
-	"provision/internal/records"
 	"provision/internal/station"
 )
 
@@ -47,7 +43,8 @@ up; a transient fault is tried once more.
 
 The CSV has a line of names first: serial, and optionally slot. Serial numbers that
 are complete already are skipped, so that a batch that was cut is simply run again.
-Without a CSV, --count units get numbers from the profile's sequence or list.
+Without a CSV, --count units get numbers from the profile's sequence or list; run
+again, it makes so many more.
 
 Exit 0: every unit passed or was complete. Otherwise the code of the worst that
 happened: 3 an ERROR, 4 a PARK, 1 a FAIL. 130: interrupted.`,
@@ -67,7 +64,7 @@ happened: 3 an ERROR, 4 a PARK, 1 a FAIL. 130: interrupted.`,
 func (a *app) runBatch(ctx context.Context, f batchFlags) error {
 	cfg, closeAll, err := a.prepareBatch(ctx, f)
 	if err != nil {
-		return err
+		return a.batchRefused(err)
 	}
 	defer closeAll()
 	log := &batchLog{app: a}
@@ -80,6 +77,20 @@ func (a *app) runBatch(ctx context.Context, f batchFlags) error {
 	results, err := floor.Work(ctx, cfg)
 	stop()
 	return a.batchFinished(results, time.Since(began), err)
+}
+
+// batchRefused ends the stream of a batch that could not begin.
+func (a *app) batchRefused(err error) error {
+	if a.json {
+		last := map[string]any{"kind": "batch.finished", "units": 0, "runs": 0, "exit": exitCode(err), "text": oneLine(err), "do": whatToDo(err)}
+		if isFault(err) {
+			last["code"] = fault.CodeOf(err)
+		}
+		if err := a.emit(last); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // prepareBatch loads and checks everything that can be checked without a unit.
@@ -112,9 +123,19 @@ func (a *app) prepareBatch(ctx context.Context, f batchFlags) (floor.Config, fun
 	if err != nil {
 		return floor.Config{}, none, err
 	}
-	if orders, err = stillOpen(ctx, run.Records, orders); err != nil {
+	orders, notes, err := stillOpen(ctx, run.Records, orders)
+	if err != nil {
 		closeAll()
 		return floor.Config{}, none, err
+	}
+	for _, s := range slots {
+		if err := a.blankVirtualChip(s.Port); err != nil {
+			closeAll()
+			return floor.Config{}, none, err
+		}
+	}
+	for _, note := range notes {
+		fmt.Fprintf(a.err, "provision: %s\n", note)
 	}
 	return floor.Config{Run: run, Slots: slots, Orders: orders, RunID: newRunID, Poll: pollPeriod, Sleep: sleep}, closeAll, nil
 }
@@ -138,114 +159,6 @@ func (a *app) slots(p *station.Profile, yes bool) ([]floor.Slot, error) {
 			Number: place.Number, Port: place.Port, Reset: reset,
 			Open: func(context.Context) (esptool.Port, error) { return openPort(place.Port) },
 		})
-	}
-	return out, nil
-}
-
-// readOrders reads the work order, and finds what is wrong with it before a unit is
-// touched.
-func readOrders(p *station.Profile, f batchFlags) ([]floor.Order, error) {
-	switch {
-	case f.input != "" && f.count != 0:
-		return nil, usagef("--input and --count: one or the other")
-	case f.input != "":
-		return readCSV(p, f.input)
-	case f.count <= 0:
-		return nil, usagef("how many? name the work order with --input CSV, or say --count N")
-	case p.Unit.Serial.Source != station.SourceSequence && p.Unit.Serial.Source != station.SourceList:
-		return nil, usagef("--count needs a profile that makes its own serial numbers (unit.serial.source = \"sequence\" or \"list\"); %s has %q",
-			p.Path, p.Unit.Serial.Source)
-	}
-	return make([]floor.Order, f.count), nil
-}
-
-func readCSV(p *station.Profile, path string) ([]floor.Order, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	defer file.Close()
-	rows := csv.NewReader(file)
-	rows.TrimLeadingSpace = true
-	head, err := rows.Read()
-	if err != nil {
-		return nil, usagef("%s: it has no line of column names (serial, slot)", path)
-	}
-	serialAt, slotAt := column(head, "serial"), column(head, "slot")
-	if serialAt < 0 {
-		return nil, usagef("%s: it has no column named serial; the first line names the columns", path)
-	}
-	var orders []floor.Order
-	seen := map[string]int{}
-	for {
-		row, err := rows.Read()
-		if errors.Is(err, io.EOF) {
-			return orders, nil
-		}
-		if err != nil {
-			return nil, usagef("%s: %w", path, err)
-		}
-		line, _ := rows.FieldPos(0)
-		o := floor.Order{Serial: strings.TrimSpace(row[serialAt])}
-		if err := p.CheckSerial(o.Serial); err != nil {
-			return nil, fault.New(fault.SerialForm, "", fmt.Errorf("%s, line %d: %q: %w", path, line, o.Serial, err))
-		}
-		if first, twice := seen[strings.ToUpper(o.Serial)]; twice {
-			return nil, fault.New(fault.SerialUsed, "", fmt.Errorf("%s: %s stands in line %d and again in line %d", path, o.Serial, first, line))
-		}
-		seen[strings.ToUpper(o.Serial)] = line
-		if slotAt >= 0 && strings.TrimSpace(row[slotAt]) != "" {
-			if o.Slot, err = slotNumber(p, strings.TrimSpace(row[slotAt])); err != nil {
-				return nil, usagef("%s, line %d: %w", path, line, err)
-			}
-		}
-		orders = append(orders, o)
-	}
-}
-
-func column(head []string, name string) int {
-	for i, h := range head {
-		if strings.EqualFold(strings.TrimSpace(strings.TrimPrefix(h, "\uFEFF")), name) {
-			return i
-		}
-	}
-	return -1
-}
-
-// slotNumber is the number of a slot the station has.
-func slotNumber(p *station.Profile, text string) (int, error) {
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return 0, fmt.Errorf("slot %q is no number", text)
-	}
-	for _, s := range p.Link.Slots {
-		if s.Number == n {
-			return n, nil
-		}
-	}
-	if len(p.Link.Slots) == 0 && n == 1 {
-		return n, nil
-	}
-	return 0, fmt.Errorf("the station has no slot %d", n)
-}
-
-// stillOpen leaves out the orders whose unit is complete, and ties those that were
-// begun to the unit they were begun with.
-func stillOpen(ctx context.Context, store *records.Store, orders []floor.Order) ([]floor.Order, error) {
-	var out []floor.Order
-	for _, o := range orders {
-		if o.Serial != "" {
-			u, err := store.UnitBySerial(ctx, o.Serial)
-			switch {
-			case err == nil && u.State == records.StateComplete:
-				continue
-			case err == nil:
-				o.MAC = u.MAC
-			case !errors.Is(err, records.ErrNotFound):
-				return nil, databaseFault(store.Path(), err)
-			}
-		}
-		out = append(out, o)
 	}
 	return out, nil
 }
