@@ -145,11 +145,12 @@ func (b *bench) see(ev floor.Event) {
 	}
 }
 
-// slow makes the run in a slot wait before its first contact, after do.
-func (b *bench) slow(slot int, d time.Duration, do func()) {
+// slow makes a slot wait before its n-th contact, after do: 1 is the first look, 3 the
+// run.
+func (b *bench) slow(slot, n int, d time.Duration, do func()) {
 	open, opened := b.cfg.Slots[slot-1].Open, 0
 	b.cfg.Slots[slot-1].Open = func(ctx context.Context) (esptool.Port, error) {
-		if opened++; opened == 3 { // after both looks at the slot
+		if opened++; opened == n {
 			do()
 			time.Sleep(d)
 		}
@@ -350,7 +351,7 @@ func TestOrderThatComesBackFindsItsUnit(t *testing.T) {
 		b := newBench(t, 2, "SN-001")
 		b.insert(1, 1)
 		must(t, b.units[1].Preburn(simulator.Fuses{0: {0: 1 << 16}})) // BLOCK1 is hidden
-		b.slow(1, 3*time.Second, func() { b.insert(2, 2) })           // slot 2 looks meanwhile, and finds nothing to do
+		b.slow(1, 3, 3*time.Second, func() { b.insert(2, 2) })           // slot 2 looks meanwhile, and finds nothing to do
 		_, err := floor.Work(t.Context(), b.cfg)
 		must(t, err)
 		b.want("1 PARK SN-001E205", "2 PASS SN-001")
@@ -371,8 +372,23 @@ func TestLastOrderEndsNobodysRun(t *testing.T) {
 		begun.PowerCycle()
 		b.cfg.Orders = []floor.Order{{Serial: "SN-002", Slot: 2}}
 		b.insert(2, 2)
-		b.slow(1, time.Minute, func() {}) // much slower than the other
+		b.slow(1, 3, time.Minute, func() {}) // much slower than the other
 		_, err = floor.Work(t.Context(), b.cfg)
+		must(t, err)
+		b.want("1 PASS SN-001", "2 PASS SN-002")
+	})
+}
+
+// TestOwnOrdersFirst: a slot takes the order that only it can take, and leaves the
+// other to the slot beside it.
+func TestOwnOrdersFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 2)
+		b.cfg.Orders = []floor.Order{{Serial: "SN-001"}, {Serial: "SN-002", Slot: 2}}
+		b.insert(1, 1)
+		b.insert(2, 2)
+		b.slow(1, 1, 10*time.Second, func() {}) // slot 2 comes first
+		_, err := floor.Work(t.Context(), b.cfg)
 		must(t, err)
 		b.want("1 PASS SN-001", "2 PASS SN-002")
 	})

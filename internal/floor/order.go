@@ -15,13 +15,21 @@ type Order struct {
 	MAC    string // of the unit that was begun for it; empty: any new unit
 }
 
-// fits reports whether the unit with that MAC in that slot may have the order.
-// known says that the records know the unit.
-func (o Order) fits(slot int, mac string, known bool) bool {
-	if o.MAC != "" {
-		return o.MAC == mac
+// fits says how well an order fits the unit with that MAC in that slot: 0 not at
+// all, and the more the fewer others could have it. known says that the records
+// know the unit.
+func (o Order) fits(slot int, mac string, known bool) int {
+	switch {
+	case o.MAC != "" && o.MAC == mac:
+		return 3
+	case o.MAC != "" || known:
+		return 0
+	case o.Slot == slot:
+		return 2
+	case o.Slot == AnySlot:
+		return 1
 	}
-	return !known && (o.Slot == AnySlot || o.Slot == slot)
+	return 0
 }
 
 // queue hands out orders to slots. An order that was taken and not used, because
@@ -40,13 +48,19 @@ func newQueue(orders []Order) *queue {
 	return q
 }
 
-// take returns the first order that the unit with that MAC in that slot may have.
+// take returns the first of the orders that fit the unit with that MAC in that slot
+// best: one for just this slot before one that any slot could take.
 // A known unit may be worked on without one. What was allowed has to be settled;
 // otherwise again is closed when it is worth asking again.
 func (q *queue) take(slot int, mac string, known bool) (o *Order, again <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	i := slices.IndexFunc(q.open, func(o Order) bool { return o.fits(slot, mac, known) })
+	i, best := -1, 0
+	for at, o := range q.open {
+		if n := o.fits(slot, mac, known); n > best {
+			i, best = at, n
+		}
+	}
 	if i < 0 && !known {
 		return nil, q.changed
 	}
