@@ -351,7 +351,7 @@ func TestOrderThatComesBackFindsItsUnit(t *testing.T) {
 		b := newBench(t, 2, "SN-001")
 		b.insert(1, 1)
 		must(t, b.units[1].Preburn(simulator.Fuses{0: {0: 1 << 16}})) // BLOCK1 is hidden
-		b.slow(1, 3, 3*time.Second, func() { b.insert(2, 2) })           // slot 2 looks meanwhile, and finds nothing to do
+		b.slow(1, 3, 3*time.Second, func() { b.insert(2, 2) })        // slot 2 looks meanwhile, and finds nothing to do
 		_, err := floor.Work(t.Context(), b.cfg)
 		must(t, err)
 		b.want("1 PARK SN-001E205", "2 PASS SN-001")
