@@ -335,7 +335,7 @@ func loadProfile(path string) (*station.Profile, error) {
 	case err == nil:
 		return p, nil
 	case errors.Is(err, station.ErrUnreadable):
-		return nil, fault.New(fault.FileMissing, "", err)
+		return nil, unreadable(path, err)
 	case errors.Is(err, station.ErrUnsupported):
 		return nil, fault.New(fault.Unsupported, "", err)
 	}
