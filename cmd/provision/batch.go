@@ -96,15 +96,9 @@ func (a *app) batchRefused(err error) error {
 // prepareBatch loads and checks everything that can be checked without a unit.
 func (a *app) prepareBatch(ctx context.Context, f batchFlags) (floor.Config, func(), error) {
 	none := func() {}
-	if f.station == "" {
-		return floor.Config{}, none, usagef("which station? name its profile with --station FILE")
-	}
-	p, err := loadProfile(f.station)
+	p, err := stationProfile(f.station, f.db)
 	if err != nil {
 		return floor.Config{}, none, err
-	}
-	if f.db != "" {
-		p.UseDatabase(absolute(f.db))
 	}
 	slots, err := a.slots(p, f.yes)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -20,8 +19,6 @@ import (
 	"provision/internal/fault"
 	"provision/internal/flow"
 	"provision/internal/job"
-	"provision/internal/keys"
-	"provision/internal/records"
 	"provision/internal/simulator"
 	"provision/internal/station"
 )
@@ -131,15 +128,9 @@ func (a *app) refused(f runFlags, err error) error {
 // prepare loads and checks everything that can be checked without a unit.
 func (a *app) prepare(ctx context.Context, f *runFlags) (flow.Config, func(), error) {
 	none := func() {}
-	if f.station == "" {
-		return flow.Config{}, none, usagef("which station? name its profile with --station FILE")
-	}
-	p, err := loadProfile(f.station)
+	p, err := stationProfile(f.station, f.db)
 	if err != nil {
 		return flow.Config{}, none, err
-	}
-	if f.db != "" {
-		p.UseDatabase(absolute(f.db))
 	}
 	if f.baud > 0 {
 		p.Link.Baud = []int{f.baud}
@@ -206,80 +197,6 @@ func (a *app) portAllowed(p *station.Profile, f runFlags) error {
 		"%s is not armed, and this would burn fuses on %s for ever: look with --dry-run, then say --yes, or armed = true in [station]", p.Path, f.port))
 }
 
-// openRecords opens the database and the station's identity, and notes the
-// database for look-ups that name none.
-func (a *app) openRecords(ctx context.Context, p *station.Profile, cfg *flow.Config) (func(), error) {
-	closeAll, err := a.openRecordsQuietly(ctx, p, cfg)
-	if err == nil && cfg.Records != nil {
-		rememberDatabase(p.Records.Database)
-	}
-	return closeAll, err
-}
-
-// openRecordsQuietly opens the database and the station's identity. A dry run reads
-// what is there and makes nothing.
-func (a *app) openRecordsQuietly(ctx context.Context, p *station.Profile, cfg *flow.Config) (func(), error) {
-	if err := notFolder(p.Records.Database); err != nil {
-		return nil, err
-	}
-	open := records.Open
-	if cfg.DryRun {
-		open = records.OpenReadOnly
-	}
-	if !cfg.DryRun {
-		if err := os.MkdirAll(filepath.Dir(p.Records.Database), 0o755); err != nil {
-			return nil, flow.AsFault(fmt.Errorf("make the folder of the records: %w", err), fault.Database)
-		}
-	}
-	store, err := open(ctx, p.Records.Database)
-	if cfg.DryRun && errors.Is(err, fs.ErrNotExist) {
-		return func() {}, nil
-	}
-	if err != nil {
-		return nil, flow.AsFault(err, fault.Database)
-	}
-	cfg.Records = store
-	closeAll := func() {
-		if err := store.Close(); err != nil {
-			fmt.Fprintf(a.err, "provision: close %s: %v\n", p.Records.Database, err)
-		}
-	}
-	if cfg.Identity, err = sealingIdentity(p, cfg.DryRun); err != nil {
-		closeAll()
-		return nil, err
-	}
-	return closeAll, nil
-}
-
-// sealingIdentity is the station's identity, and not one of the owner's. A dry run
-// seals nothing and needs none.
-func sealingIdentity(p *station.Profile, dryRun bool) (keys.Identity, error) {
-	id, err := stationIdentity(p.Keys.Identity, !dryRun)
-	switch {
-	case dryRun && errors.Is(err, fs.ErrNotExist):
-		return id, nil
-	case err != nil:
-		return id, flow.AsFault(err, fault.KeySafety)
-	}
-	if err := ownRecipient(p, id); err != nil {
-		return id, flow.AsFault(fmt.Errorf("%s: %w", p.Path, err), fault.BadProfile)
-	}
-	return id, nil
-}
-
-// stationIdentity loads the station's identity, and makes it the first time.
-func stationIdentity(path string, create bool) (keys.Identity, error) {
-	id, err := keys.LoadIdentity(path)
-	if !errors.Is(err, fs.ErrNotExist) || !create {
-		return id, err
-	}
-	id, err = keys.CreateIdentity(path)
-	if errors.Is(err, fs.ErrExist) { // another run was first
-		return keys.LoadIdentity(path)
-	}
-	return id, err
-}
-
 // blankVirtualChip makes the chip behind sim:NAME the first time it is used, and
 // refuses one whose files cannot be used.
 func (a *app) blankVirtualChip(port string) error {
@@ -326,20 +243,6 @@ func faultOptions(port string, specs []string) ([]simulator.Option, error) {
 		return nil, usagef("--sim-fault %s: not a fault that virtual chips know; provision sim faults lists them", strings.Join(specs, " "))
 	}
 	return []simulator.Option{simulator.WithFaults(faults)}, nil
-}
-
-// loadProfile reads a profile; what is wrong with it is an input fault.
-func loadProfile(path string) (*station.Profile, error) {
-	p, err := station.Load(path)
-	switch {
-	case err == nil:
-		return p, nil
-	case errors.Is(err, station.ErrUnreadable):
-		return nil, unreadable(path, err)
-	case errors.Is(err, station.ErrUnsupported):
-		return nil, fault.New(fault.Unsupported, "", err)
-	}
-	return nil, fault.New(fault.BadProfile, "", err)
 }
 
 // newRunID is a time that sorts, and enough randomness to be unique for ever.

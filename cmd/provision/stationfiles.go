@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"provision/internal/fault"
+	"provision/internal/flow"
+	"provision/internal/keys"
+	"provision/internal/records"
+	"provision/internal/station"
+)
+
+// stationProfile loads the profile a command was given, with its records elsewhere
+// where --db says so.
+func stationProfile(path, db string) (*station.Profile, error) {
+	if path == "" {
+		return nil, usagef("which station? name its profile with --station FILE")
+	}
+	p, err := loadProfile(path)
+	if err == nil && db != "" {
+		p.UseDatabase(absolute(db))
+	}
+	return p, err
+}
+
+// loadProfile reads a profile; what is wrong with it is an input fault.
+func loadProfile(path string) (*station.Profile, error) {
+	p, err := station.Load(path)
+	switch {
+	case err == nil:
+		return p, nil
+	case errors.Is(err, station.ErrUnreadable):
+		return nil, unreadable(path, err)
+	case errors.Is(err, station.ErrUnsupported):
+		return nil, fault.New(fault.Unsupported, "", err)
+	}
+	return nil, fault.New(fault.BadProfile, "", err)
+}
+
+// openRecords opens the database and the station's identity, and notes the
+// database for look-ups that name none.
+func (a *app) openRecords(ctx context.Context, p *station.Profile, cfg *flow.Config) (func(), error) {
+	closeAll, err := a.openRecordsQuietly(ctx, p, cfg)
+	if err == nil && cfg.Records != nil {
+		rememberDatabase(p.Records.Database)
+	}
+	return closeAll, err
+}
+
+// openRecordsQuietly opens the database and the station's identity. A dry run reads
+// what is there and makes nothing.
+func (a *app) openRecordsQuietly(ctx context.Context, p *station.Profile, cfg *flow.Config) (func(), error) {
+	if err := notFolder(p.Records.Database); err != nil {
+		return nil, err
+	}
+	open := records.Open
+	if cfg.DryRun {
+		open = records.OpenReadOnly
+	}
+	if !cfg.DryRun {
+		if err := os.MkdirAll(filepath.Dir(p.Records.Database), 0o755); err != nil {
+			return nil, flow.AsFault(fmt.Errorf("make the folder of the records: %w", err), fault.Database)
+		}
+	}
+	store, err := open(ctx, p.Records.Database)
+	if cfg.DryRun && errors.Is(err, fs.ErrNotExist) {
+		return func() {}, nil
+	}
+	if err != nil {
+		return nil, flow.AsFault(err, fault.Database)
+	}
+	cfg.Records = store
+	closeAll := func() {
+		if err := store.Close(); err != nil {
+			fmt.Fprintf(a.err, "provision: close %s: %v\n", p.Records.Database, err)
+		}
+	}
+	if cfg.Identity, err = sealingIdentity(p, cfg.DryRun); err != nil {
+		closeAll()
+		return nil, err
+	}
+	return closeAll, nil
+}
+
+// sealingIdentity is the station's identity, and not one of the owner's. A dry run
+// seals nothing and needs none.
+func sealingIdentity(p *station.Profile, dryRun bool) (keys.Identity, error) {
+	id, err := stationIdentity(p.Keys.Identity, !dryRun)
+	switch {
+	case dryRun && errors.Is(err, fs.ErrNotExist):
+		return id, nil
+	case err != nil:
+		return id, flow.AsFault(err, fault.KeySafety)
+	}
+	if err := ownRecipient(p, id); err != nil {
+		return id, flow.AsFault(fmt.Errorf("%s: %w", p.Path, err), fault.BadProfile)
+	}
+	return id, nil
+}
+
+// stationIdentity loads the station's identity, and makes it the first time.
+func stationIdentity(path string, create bool) (keys.Identity, error) {
+	id, err := keys.LoadIdentity(path)
+	if !errors.Is(err, fs.ErrNotExist) || !create {
+		return id, err
+	}
+	id, err = keys.CreateIdentity(path)
+	if errors.Is(err, fs.ErrExist) { // another run was first
+		return keys.LoadIdentity(path)
+	}
+	return id, err
+}
