@@ -86,7 +86,8 @@ func (f FlashID) Protection() error {
 	return fmt.Errorf("%w: status registers %02x %02x %02x", ErrFlashProtected, f.Status[0], f.Status[1], f.Status[2])
 }
 
-// FlashID reads the id and status registers of the flash chip, the id twice. If no
+// FlashID reads the id and status registers of the flash chip, each until two reads
+// in a row agree: the answers cross the line without a checksum. If no
 // AttachFlash came before, the flash is attached with the pins Identify found, or
 // the default ones. Errors wrap ErrNoFlash (all zeros or all ones: no power, wrong
 // pins, or IO12 high at reset, which selects 1.8 V), ErrFlashSize (some parts count
@@ -98,16 +99,10 @@ func (d *Device) FlashID(ctx context.Context) (FlashID, error) {
 			return FlashID{}, fmt.Errorf("flash id: %w", err)
 		}
 	}
-	id, err := d.norRead(ctx, norReadID, 3)
-	if err != nil {
-		return FlashID{}, fmt.Errorf("flash id: %w", err)
-	}
-	again, err := d.norRead(ctx, norReadID, 3)
+	id, err := d.norSteady(ctx, norReadID, 3)
 	switch {
 	case err != nil:
 		return FlashID{}, fmt.Errorf("flash id: %w", err)
-	case id != again:
-		return FlashID{}, fmt.Errorf("flash id: %w: %06x, then %06x", ErrUnstable, id, again)
 	case id == 0, id == 0xFFFFFF:
 		return FlashID{}, fmt.Errorf("flash id: %w: id reads %06x; check flash power and that IO12 is low at reset", ErrNoFlash, id)
 	}
@@ -116,13 +111,29 @@ func (d *Device) FlashID(ctx context.Context) (FlashID, error) {
 		return FlashID{}, fmt.Errorf("flash id %02x %02x %02x: %w", f.Manufacturer, f.Type, f.CapacityLog2, ErrFlashSize)
 	}
 	for i, cmd := range [...]byte{norReadStatus1, norReadStatus2, norReadStatus3} {
-		status, err := d.norRead(ctx, cmd, 1)
+		status, err := d.norSteady(ctx, cmd, 1)
 		if err != nil {
 			return FlashID{}, fmt.Errorf("flash status register %d: %w", i+1, err)
 		}
 		f.Status[i] = byte(status)
 	}
 	return f, nil
+}
+
+// norSteady is norRead until two reads in a row agree, four at most (ErrUnstable).
+func (d *Device) norSteady(ctx context.Context, cmd byte, n int) (uint32, error) {
+	last, err := d.norRead(ctx, cmd, n)
+	for range 3 {
+		if err != nil {
+			return 0, err
+		}
+		var again uint32
+		if again, err = d.norRead(ctx, cmd, n); err == nil && again == last {
+			return last, nil
+		}
+		last = again
+	}
+	return 0, errors.Join(err, fmt.Errorf("%w: command %02x answers %06x in the end", ErrUnstable, cmd, last))
 }
 
 // norRead sends one command byte to the flash chip and returns n bytes (1 to 4) of
