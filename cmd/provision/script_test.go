@@ -6,8 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -28,6 +30,13 @@ func TestMain(m *testing.M) {
 // story a file. Each starts in a folder with line.toml, the firmware of package
 // demo in product/, and a real build of ESP-IDF in hello/.
 func TestScript(t *testing.T) {
+	// A signal that is ignored here, as under nohup, would be ignored by every
+	// program of the scripts. One that is handled is not handed on.
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		Setup:               setUp,
