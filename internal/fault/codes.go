@@ -36,11 +36,17 @@ const (
 	MACKnown      Code = "E502"
 	SerialForm    Code = "E503"
 	SerialMissing Code = "E504"
+	NotInOrder    Code = "E505"
+	QuotaEmpty    Code = "E506"
+	ScanUnknown   Code = "E507"
 
 	Database  Code = "E601"
 	DiskFull  Code = "E602"
 	KeySafety Code = "E603"
 	KeyReused Code = "E604"
+
+	PrinterFailed Code = "E605"
+	LabelMismatch Code = "E606"
 
 	BootRefused Code = "E701"
 	BootTimeout Code = "E702"
@@ -64,4 +70,8 @@ const (
 	Internal    Code = "E901"
 	Interrupted Code = "E902"
 	ClockWrong  Code = "E903"
+
+	SlotStopped    Code = "E904"
+	StationStopped Code = "E905"
+	NotAllowed     Code = "E906"
 )
