@@ -74,7 +74,9 @@ func (a *app) runBatch(ctx context.Context, f batchFlags) error {
 	signal.Ignore(syscall.SIGPIPE) // a reader that goes away ends no unit's run
 	defer signal.Reset(syscall.SIGPIPE)
 	stop := a.noteInterrupt(ctx)
-	results, err := floor.Work(ctx, cfg)
+	var results []flow.Result
+	cfg.Result = func(r flow.Result) { results = append(results, r) }
+	err = floor.Work(ctx, cfg)
 	stop()
 	return a.batchFinished(results, time.Since(began), err)
 }
@@ -131,7 +133,7 @@ func (a *app) prepareBatch(ctx context.Context, f batchFlags) (floor.Config, fun
 	for _, note := range notes {
 		fmt.Fprintf(a.err, "provision: %s\n", note)
 	}
-	return floor.Config{Run: run, Slots: slots, Orders: orders, RunID: newRunID, Poll: pollPeriod, Sleep: sleep}, closeAll, nil
+	return floor.Config{Run: run, Slots: slots, Orders: floor.Orders(orders), RunID: newRunID, Poll: pollPeriod, Sleep: sleep}, closeAll, nil
 }
 
 // slots are those of the profile; a station without any has one, at its port.

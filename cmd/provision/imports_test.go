@@ -35,8 +35,28 @@ var allowed = map[string]struct {
 		"the one place that knows the whole story; it never draws and never parses flags",
 	},
 	"provision/internal/floor": {
-		[]string{"flow", "esptool", "fault", "records", "mailbox"},
+		[]string{"flow", "job", "esptool", "fault", "records", "mailbox"},
 		"it knows slots and who sits in them; what happens to a unit is the flow's",
+	},
+	"provision/internal/fixture": {
+		[]string{"simulator", "esptool"},
+		"virtual units and the hands that move them: it knows nothing of the work on a unit",
+	},
+	"provision/internal/label/virtual": {
+		[]string{"label"},
+		"a printer to test and to train with",
+	},
+	"provision/internal/catalog": {
+		[]string{"fault"},
+		"words in several languages: every published fault code has its page in each",
+	},
+	"provision/internal/shift": {
+		[]string{"floor", "flow", "job", "station", "records", "fault", "scanner", "people", "label", "mailbox", "efuse"},
+		"the station at work: it decides what a scan or a badge means; it never draws, and touches units only through the floor",
+	},
+	"provision/internal/tui/board": {
+		[]string{"shift", "flow", "floor", "fault", "catalog", "scanner", "mailbox", "tui/noquery"},
+		"the screen draws events and sends intents: killing it must not hurt a unit, so it opens no port and no database",
 	},
 	"provision/internal/tui": {
 		[]string{"flow", "fault", "mailbox", "tui/noquery"},

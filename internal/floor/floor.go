@@ -3,7 +3,6 @@ package floor
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -25,7 +24,11 @@ const (
 	SlotUnit  = "slot.unit"  // a unit sits still and has told its MAC
 	SlotIdle  = "slot.idle"  // a new unit sits here, and no order is left for it
 	SlotFault = "slot.fault" // why nothing can be seen here, each time that changes
-	SlotEmpty = "slot.empty" // the unit that was worked on is out
+	SlotEmpty = "slot.empty" // the unit that was seen is out
+
+	// How the work on a unit ended, after the last of its runs: verdict, code, text
+	// and what to do are those of that run.
+	SlotVerdict = "slot.verdict"
 )
 
 // Slot is one place in the fixture.
@@ -42,28 +45,28 @@ type Config struct {
 	// PortName, Slot, Serial, RunID, Sink) is filled in here.
 	Run    flow.Config
 	Slots  []Slot
-	Orders []Order
+	Orders Dispatch
 	RunID  func() string
 	Poll   time.Duration                              // between two looks at a slot
 	Sleep  func(context.Context, time.Duration) error // returns early with the cause when ctx ends
 	Sink   func(Event)                                // called by one at a time; may be slow
+	Result func(flow.Result)                          // of every run, called by one at a time; may be nil
 }
 
 // Floor is the slots at work.
 type Floor struct {
 	cfg    Config
-	queue  *queue
 	events *mailbox.Box[Event] // a slow listener delays no slot
 
-	mu      sync.Mutex
-	results []flow.Result
+	mu          sync.Mutex // orders the calls of cfg.Result
+	interrupted bool       // a run was cut short by the end of its context
 }
 
-// Work makes the units of all orders and returns every verdict, in the order they
-// came. It ends when no order is left and nobody is at work, or when ctx ends: then
-// each slot stops as a run does, and the error is the cause.
-func Work(ctx context.Context, cfg Config) ([]flow.Result, error) {
-	f := &Floor{cfg: cfg, queue: newQueue(cfg.Orders), events: mailbox.New(cfg.Sink)}
+// Work makes units as the orders ask for them. It ends when there is nothing more
+// to be done, or when ctx ends: then each slot stops as a run does, and the error is
+// the cause, unless nothing was left undone.
+func Work(ctx context.Context, cfg Config) error {
+	f := &Floor{cfg: cfg, events: mailbox.New(cfg.Sink)}
 	work, done := context.WithCancel(ctx)
 	defer done()
 	var slots sync.WaitGroup
@@ -71,21 +74,16 @@ func Work(ctx context.Context, cfg Config) ([]flow.Result, error) {
 		slots.Go(func() { f.slot(work, s) })
 	}
 	select {
-	case <-f.queue.empty:
+	case <-cfg.Orders.Over():
 	case <-ctx.Done():
 	}
-	done() // on an empty queue all slots only wait
+	done() // when all is over, all slots only wait
 	slots.Wait()
 	<-f.events.Close()
-	if ctx.Err() != nil && (f.queue.left() || f.interrupted()) {
-		return f.results, context.Cause(ctx)
+	if ctx.Err() != nil && (cfg.Orders.Left() || f.interrupted) {
+		return context.Cause(ctx)
 	}
-	return f.results, nil
-}
-
-// interrupted reports whether a run was cut short by the end of its context.
-func (f *Floor) interrupted() bool {
-	return slices.ContainsFunc(f.results, func(r flow.Result) bool { return r.Code == fault.Interrupted })
+	return nil
 }
 
 // slot works one slot until ctx ends.
@@ -124,7 +122,11 @@ func (f *Floor) pause(ctx context.Context, s Slot, mac string, again <-chan stru
 		default:
 		}
 		if now, err := f.probe(ctx, s); err != nil || now != mac {
-			return ctx.Err() == nil
+			if ctx.Err() != nil {
+				return false
+			}
+			f.tell(Event{Kind: SlotEmpty, Slot: s.Number, MAC: mac})
+			return true
 		}
 		if f.cfg.Sleep(ctx, f.cfg.Poll) != nil {
 			return false
@@ -132,21 +134,23 @@ func (f *Floor) pause(ctx context.Context, s Slot, mac string, again <-chan stru
 	}
 }
 
-// unit works on the unit in a slot. A new one takes the next order; one that was
-// begun before takes up its own, and any other that the records know is greeted.
-// Where there is no order for it, the channel is closed when it is worth asking
-// again.
+// unit works on the unit in a slot, as the orders say. Where there is no order for
+// it, the channel is closed when it is worth asking again.
 func (f *Floor) unit(ctx context.Context, s Slot, mac string) <-chan struct{} {
 	_, err := f.cfg.Run.Records.UnitByMAC(ctx, mac)
-	order, again := f.queue.take(s.Number, mac, err == nil)
+	order, again := f.cfg.Orders.Take(s.Number, mac, err == nil)
 	if order == nil {
 		return again
 	}
-	res := f.run(ctx, s, mac, order.Serial)
+	res := f.run(ctx, s, mac, *order)
 	if page, _ := fault.Lookup(res.Code); page.Transient && ctx.Err() == nil && res.MAC == mac {
-		res = f.run(ctx, s, mac, order.Serial) // once more: contacts and cables have bad moments
+		res = f.run(ctx, s, mac, *order) // once more: contacts and cables have bad moments
 	}
-	f.queue.settle(*order, f.spent(context.WithoutCancel(ctx), *order, res))
+	f.tell(Event{
+		Kind: SlotVerdict, Slot: s.Number, MAC: res.MAC, Serial: res.Serial,
+		Verdict: res.Verdict, Code: res.Code, Text: res.Text, Do: res.Do, Exit: &res.Exit,
+	})
+	f.cfg.Orders.Settle(*order, f.spent(context.WithoutCancel(ctx), *order, res))
 	return nil
 }
 
@@ -169,17 +173,26 @@ func (f *Floor) spent(ctx context.Context, o Order, res flow.Result) bool {
 }
 
 // run lets the flow work on the unit that was seen in the slot.
-func (f *Floor) run(ctx context.Context, s Slot, mac, serial string) flow.Result {
+func (f *Floor) run(ctx context.Context, s Slot, mac string, o Order) flow.Result {
 	cfg := f.cfg.Run
 	cfg.Open, cfg.Reset, cfg.PortName, cfg.Slot = s.Open, s.Reset, s.Port, s.Number
-	cfg.Serial, cfg.RunID, cfg.Sink = serial, f.cfg.RunID(), f.tell
+	cfg.Serial, cfg.RunID, cfg.Sink = o.Serial, f.cfg.RunID(), f.tell
+	if o.Job != nil {
+		cfg.Job = o.Job
+	}
+	if o.Operator != "" {
+		cfg.Operator = o.Operator
+	}
 	res := flow.Run(ctx, cfg)
 	if res.MAC == "" {
 		res.MAC = mac
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.results = append(f.results, res)
+	f.interrupted = f.interrupted || res.Code == fault.Interrupted
+	if f.cfg.Result != nil {
+		f.cfg.Result(res)
+	}
 	return res
 }
 

@@ -49,6 +49,9 @@ type bench struct {
 	mu    sync.Mutex
 	units map[int]*simulator.Chip // by slot; nil: empty
 	done  []floor.Event           // every run.finished
+
+	orders  []floor.Order
+	results []flow.Result
 }
 
 func newBench(t *testing.T, slots int, serials ...string) *bench {
@@ -84,7 +87,7 @@ func newBench(t *testing.T, slots int, serials ...string) *bench {
 		})
 	}
 	for _, s := range serials {
-		b.cfg.Orders = append(b.cfg.Orders, floor.Order{Serial: s})
+		b.orders = append(b.orders, floor.Order{Serial: s})
 	}
 	return b
 }
@@ -99,6 +102,13 @@ func (l *lockedReader) Read(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.r.Read(p)
+}
+
+// work lets the floor make the orders.
+func (b *bench) work(ctx context.Context) error {
+	b.cfg.Orders = floor.Orders(b.orders)
+	b.cfg.Result = func(r flow.Result) { b.results = append(b.results, r) }
+	return floor.Work(ctx, b.cfg)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -200,13 +210,12 @@ func TestRolling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 2, "SN-001", "SN-002", "SN-003", "SN-004")
 		b.insert(1, 1)
-		over := make(chan []flow.Result)
+		over := make(chan bool)
 		go func() {
-			results, err := floor.Work(t.Context(), b.cfg)
-			if err != nil {
+			if err := b.work(t.Context()); err != nil {
 				t.Error(err)
 			}
-			over <- results
+			close(over)
 		}()
 		for n := 1; n <= 3; n++ {
 			b.finished(n)
@@ -217,7 +226,8 @@ func TestRolling(t *testing.T) {
 			}
 		}
 		b.insert(2, 9)
-		if got := len(<-over); got != 4 {
+		<-over
+		if got := len(b.results); got != 4 {
 			t.Errorf("%d results, want 4", got)
 		}
 		b.want("1 PASS SN-001", "1 PASS SN-002", "1 PASS SN-003", "2 PASS SN-004")
@@ -229,7 +239,7 @@ func TestRolling(t *testing.T) {
 func TestHungSlotDelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 2)
-		b.cfg.Orders = []floor.Order{{Serial: "SN-001", Slot: 1}, {Serial: "SN-002", Slot: 2}}
+		b.orders = []floor.Order{{Serial: "SN-001", Slot: 1}, {Serial: "SN-002", Slot: 2}}
 		b.insert(1, 1)
 		b.insert(2, 2)
 		open, opened := b.cfg.Slots[0].Open, 0
@@ -251,7 +261,7 @@ func TestHungSlotDelaysNobody(t *testing.T) {
 			}
 		}
 		time.AfterFunc(time.Minute, stop) // the deaf unit's order is still open: the floor would wait for another
-		if _, err := floor.Work(ctx, b.cfg); err == nil {
+		if err := b.work(ctx); err == nil {
 			t.Error("the floor ended with an order open")
 		}
 		if !slices.Contains(b.verdicts(), "2 PASS SN-002") {
@@ -287,7 +297,7 @@ func TestFinishedUnitIsGreeted(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			b.insert(1, 2)
 		}()
-		_, err := floor.Work(t.Context(), b.cfg)
+		err := b.work(t.Context())
 		must(t, err)
 		b.want("1 DONE SN-001", "1 PASS SN-001", "1 PASS SN-002")
 	})
@@ -305,7 +315,7 @@ func TestForeignUnitTakesNoSerial(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			b.insert(1, 2)
 		}()
-		_, err := floor.Work(t.Context(), b.cfg)
+		err := b.work(t.Context())
 		must(t, err)
 		b.want("1 PARK SN-001E205", "1 PASS SN-001")
 	})
@@ -323,7 +333,7 @@ func TestTransientFaultIsTriedOnceMore(t *testing.T) {
 				unit.PowerCycle()
 			}
 		}
-		_, err := floor.Work(t.Context(), b.cfg)
+		err := b.work(t.Context())
 		must(t, err)
 		b.want("1 ERROR SN-001E107", "1 PASS SN-001")
 	})
@@ -337,9 +347,9 @@ func TestCancelled(t *testing.T) {
 		defer cancel()
 		stop, interrupt := context.WithCancel(ctx)
 		time.AfterFunc(2*time.Second, interrupt)
-		results, err := floor.Work(stop, b.cfg)
-		if err == nil || len(results) != 0 {
-			t.Errorf("Work = %v, %v; want the cancellation", results, err)
+		err := b.work(stop)
+		if err == nil || len(b.results) != 0 {
+			t.Errorf("Work = %v, and %v; want the cancellation", err, b.results)
 		}
 	})
 }
@@ -352,7 +362,7 @@ func TestOrderThatComesBackFindsItsUnit(t *testing.T) {
 		b.insert(1, 1)
 		must(t, b.units[1].Preburn(simulator.Fuses{0: {0: 1 << 16}})) // BLOCK1 is hidden
 		b.slow(1, 3, 3*time.Second, func() { b.insert(2, 2) })        // slot 2 looks meanwhile, and finds nothing to do
-		_, err := floor.Work(t.Context(), b.cfg)
+		err := b.work(t.Context())
 		must(t, err)
 		b.want("1 PARK SN-001E205", "2 PASS SN-001")
 	})
@@ -365,15 +375,15 @@ func TestLastOrderEndsNobodysRun(t *testing.T) {
 		b := newBench(t, 2, "SN-001", "SN-002")
 		b.insert(1, 1, simulator.WithFaults(simulator.Faults{CutWire: []uint64{60_000}}))
 		begun := b.units[1]
-		b.cfg.Orders = b.cfg.Orders[:1]
-		_, err := floor.Work(t.Context(), b.cfg)
+		b.orders = b.orders[:1]
+		err := b.work(t.Context())
 		must(t, err)
 		b.done = nil
 		begun.PowerCycle()
-		b.cfg.Orders = []floor.Order{{Serial: "SN-002", Slot: 2}}
+		b.orders = []floor.Order{{Serial: "SN-002", Slot: 2}}
 		b.insert(2, 2)
 		b.slow(1, 3, time.Minute, func() {}) // much slower than the other
-		_, err = floor.Work(t.Context(), b.cfg)
+		err = b.work(t.Context())
 		must(t, err)
 		b.want("1 PASS SN-001", "2 PASS SN-002")
 	})
@@ -384,12 +394,77 @@ func TestLastOrderEndsNobodysRun(t *testing.T) {
 func TestOwnOrdersFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 2)
-		b.cfg.Orders = []floor.Order{{Serial: "SN-001"}, {Serial: "SN-002", Slot: 2}}
+		b.orders = []floor.Order{{Serial: "SN-001"}, {Serial: "SN-002", Slot: 2}}
 		b.insert(1, 1)
 		b.insert(2, 2)
 		b.slow(1, 1, 10*time.Second, func() {}) // slot 2 comes first
-		_, err := floor.Work(t.Context(), b.cfg)
+		err := b.work(t.Context())
 		must(t, err)
 		b.want("1 PASS SN-001", "2 PASS SN-002")
+	})
+}
+
+// TestVerdictOutlivesABadContact: a finished unit that is missed by one look has not
+// gone, and is not worked on again; missed by two, it has.
+func TestVerdictOutlivesABadContact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 1, "SN-001", "SN-002")
+		b.insert(1, 1)
+		open, miss := b.cfg.Slots[0].Open, 0
+		b.cfg.Slots[0].Open = func(ctx context.Context) (esptool.Port, error) {
+			if miss > 0 {
+				miss--
+				return nil, esptool.ErrPortMissing
+			}
+			return open(ctx)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		gone := 0
+		b.cfg.Sink = func(ev floor.Event) {
+			b.see(ev)
+			if ev.Kind == floor.SlotEmpty {
+				gone++
+			}
+		}
+		over := make(chan error)
+		go func() { over <- b.work(ctx) }()
+		b.finished(1)
+		synctest.Wait()
+		miss = 1
+		time.Sleep(5 * time.Second)
+		if gone != 0 || len(b.results) != 1 {
+			t.Errorf("after one miss: gone %d times, %d runs; want 0 and 1", gone, len(b.results))
+		}
+		miss = 2
+		time.Sleep(5 * time.Second)
+		if gone != 1 {
+			t.Errorf("after two misses: gone %d times, want 1", gone)
+		}
+		stop()
+		<-over
+		b.want("1 DONE SN-001", "1 PASS SN-001")
+	})
+}
+
+// TestVerdictAfterTheLastRun: what the slot is told is how the second try ended.
+func TestVerdictAfterTheLastRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 1, "SN-001")
+		b.insert(1, 1, simulator.WithFaults(simulator.Faults{CutWire: []uint64{60_000}}))
+		unit := b.units[1]
+		var verdicts []string
+		b.cfg.Sink = func(ev floor.Event) {
+			switch ev.Kind {
+			case flow.RunFailed:
+				unit.PowerCycle()
+			case floor.SlotVerdict:
+				verdicts = append(verdicts, ev.Verdict+" "+ev.Serial)
+			}
+		}
+		must(t, b.work(t.Context()))
+		if !slices.Equal(verdicts, []string{"PASS SN-001"}) {
+			t.Errorf("the slot was told %q, want one PASS", verdicts)
+		}
 	})
 }

@@ -3,6 +3,8 @@ package floor
 import (
 	"slices"
 	"sync"
+
+	"provision/internal/job"
 )
 
 // AnySlot is the Slot of an order that any slot may take.
@@ -13,7 +15,34 @@ type Order struct {
 	Serial string // empty: the profile's own source gives the number
 	Slot   int    // number of the slot it is for; AnySlot: whichever comes first
 	MAC    string // of the unit that was begun for it; empty: any new unit
+
+	Job      *job.Job // nil: the floor's
+	Operator string   // empty: the floor's
 }
+
+// Dispatch says what is to be done. Its methods are called by all slots at once and
+// return at once.
+type Dispatch interface {
+	// Rest returns nil when the slot is to be watched; otherwise nothing in it is
+	// looked at until the channel is closed.
+	Rest(slot int) <-chan struct{}
+	// Take returns what is asked of the unit with that MAC, which sits in that slot;
+	// known says that the records know it. Without an order, again is closed when it
+	// is worth asking again. What was taken has to be settled.
+	Take(slot int, mac string, known bool) (o *Order, again <-chan struct{})
+	// Settle ends the work on a unit. An order is spent when its serial number
+	// belongs to a unit now.
+	Settle(o Order, spent bool)
+	// Over is closed when nothing is left to be done and nobody is at work.
+	Over() <-chan struct{}
+	// Left reports whether there is something that nobody did.
+	Left() bool
+}
+
+// Orders is a Dispatch of the units of a work order: each new unit takes the next
+// one. A unit that was begun before takes up its own, and any other that the
+// records know is greeted.
+func Orders(list []Order) Dispatch { return newQueue(list) }
 
 // fits says how well an order fits the unit with that MAC in that slot: 0 not at
 // all, and the more the fewer others could have it. known says that the records
@@ -48,11 +77,17 @@ func newQueue(orders []Order) *queue {
 	return q
 }
 
-// take returns the first of the orders that fit the unit with that MAC in that slot
+// Rest is nil: every slot of a work order is watched.
+func (q *queue) Rest(int) <-chan struct{} { return nil }
+
+// Over is closed when every order is made.
+func (q *queue) Over() <-chan struct{} { return q.empty }
+
+// Take returns the first of the orders that fit the unit with that MAC in that slot
 // best: one for just this slot before one that any slot could take.
 // A known unit may be worked on without one. What was allowed has to be settled;
 // otherwise again is closed when it is worth asking again.
-func (q *queue) take(slot int, mac string, known bool) (o *Order, again <-chan struct{}) {
+func (q *queue) Take(slot int, mac string, known bool) (o *Order, again <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	i, best := -1, 0
@@ -73,8 +108,8 @@ func (q *queue) take(slot int, mac string, known bool) (o *Order, again <-chan s
 	return &order, nil
 }
 
-// settle ends the work on a unit. An order that was not spent comes back.
-func (q *queue) settle(o Order, spent bool) {
+// Settle ends the work on a unit. An order that was not spent comes back.
+func (q *queue) Settle(o Order, spent bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.busy--
@@ -98,8 +133,8 @@ func (q *queue) check() {
 	}
 }
 
-// left reports whether there are orders that nobody made.
-func (q *queue) left() bool {
+// Left reports whether there are orders that nobody made.
+func (q *queue) Left() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.open) > 0

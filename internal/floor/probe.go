@@ -16,17 +16,33 @@ import (
 // bounce, and a hand may still be on it.
 const settleTime = 300 * time.Millisecond
 
+// missesToGo is how many looks in a row have to find nothing before a unit that was
+// worked on counts as gone: contacts that open for a moment do not take a verdict
+// away.
+const missesToGo = 2
+
 // await waits, for as long as it takes, until a unit other than gone sits in the
 // slot and has answered twice with the same MAC. gone is the unit that was worked
 // on before; once the slot was seen empty, any unit will do.
 func (f *Floor) await(ctx context.Context, s Slot, gone string) (mac string, err error) {
 	trouble := fault.NoAnswer // an empty slot is no news
+	misses := 0
 	for {
+		if err := f.rest(ctx, s); err != nil {
+			return "", err
+		}
 		mac, err := f.probe(ctx, s)
+		if err == nil {
+			misses = 0
+		}
 		switch {
 		case ctx.Err() != nil:
 			return "", context.Cause(ctx)
+		case err != nil && gone != "" && stillThere(err):
 		case err != nil:
+			if misses++; gone != "" && misses < missesToGo {
+				break
+			}
 			if gone != "" {
 				f.tell(Event{Kind: SlotEmpty, Slot: s.Number, MAC: gone})
 			}
@@ -44,6 +60,27 @@ func (f *Floor) await(ctx context.Context, s Slot, gone string) (mac string, err
 			return "", err
 		}
 	}
+}
+
+// rest waits while the slot is not to be watched.
+func (f *Floor) rest(ctx context.Context, s Slot) error {
+	for {
+		wait := f.cfg.Orders.Rest(s.Number)
+		if wait == nil {
+			return nil
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// stillThere reports whether err comes from a unit that sits in the slot and whose
+// download mode was closed for ever: it can tell nothing more, and is not gone.
+func stillThere(err error) bool {
+	return fault.CodeOf(flow.AsFault(err, fault.NoAnswer)) == fault.DownloadDisabled
 }
 
 // say tells why nothing can be seen in a slot, when that is not simply that it is
