@@ -1,7 +1,7 @@
 // Package station knows station profiles: the TOML file that says what one
-// station makes of a blank unit. It loads a profile, refuses everything that is
-// wrong with it in one go (file, line, key, what to do), fills in defaults, and
-// explains in plain words what will be permanent.
+// station makes of a blank unit, and how people work there. It loads a profile,
+// refuses everything that is wrong with it in one go (file, line, key, what to
+// do), fills in defaults, and explains in plain words what will be permanent.
 //
 // It does not know images, signatures, chips, keys or records: it never opens a
 // file that the profile names, only says where it is. Whether those files fit

@@ -76,10 +76,41 @@ type document struct {
 		Reject  []string `toml:"reject"`
 		Seconds *int64   `toml:"seconds"`
 	} `toml:"boot_check"`
+	Job struct {
+		ID       *string `toml:"id"`
+		Revision string  `toml:"revision"`
+		Quota    *int64  `toml:"quota"`
+		Order    string  `toml:"order"`
+	} `toml:"job"`
 	People struct {
 		Operators []string `toml:"operators"`
 		Leads     []string `toml:"leads"`
+		Engineers []string `toml:"engineers"`
+		SignIn    *string  `toml:"sign_in"`
 	} `toml:"people"`
+	Scanner struct {
+		Device  string  `toml:"device"`
+		Prefix  string  `toml:"prefix"`
+		Badge   *string `toml:"badge"`
+		Job     *string `toml:"job"`
+		Slot    *string `toml:"slot"`
+		Command *string `toml:"command"`
+	} `toml:"scanner"`
+	Label struct {
+		Printer  string  `toml:"printer"`
+		Template string  `toml:"template"`
+		ScanBack *bool   `toml:"scan_back"`
+		Print    *string `toml:"print"`
+	} `toml:"label"`
+	Screen struct {
+		Language         *string `toml:"language"`
+		StopAfterSlot    *int64  `toml:"stop_after_slot"`
+		StopAfterStation *int64  `toml:"stop_after_station"`
+		Attempts         *int64  `toml:"attempts"`
+		Target           *int64  `toml:"target"`
+		LeadSeconds      *int64  `toml:"lead_seconds"`
+		Mono             bool    `toml:"mono"`
+	} `toml:"screen"`
 }
 
 // extra is one [[images.extra]] as written.

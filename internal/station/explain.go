@@ -22,6 +22,7 @@ func (p *Profile) Explain() []Consequence {
 	e.lock(p)
 	e.keys(p)
 	e.procedure(p)
+	e.work(p)
 	return append(e.permanent, e.other...)
 }
 

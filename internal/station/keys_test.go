@@ -138,7 +138,7 @@ func TestInlineAndDottedFormsMeanTheSame(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, name := range []string{"minimal.toml", "full.toml", "wrong.toml"} {
+	for _, name := range []string{"minimal.toml", "full.toml", "wrong.toml", "wrong-work.toml"} {
 		f.Add([]byte(read(f, name)))
 	}
 	for _, c := range refusals {
@@ -150,7 +150,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("profile %v with error %v", p, err)
 		}
 		if err == nil {
-			if len(p.Explain()) == 0 || p.Station.Name == "" || len(p.Link.Baud) == 0 {
+			if len(p.Explain()) == 0 || p.Station.Name == "" || len(p.Link.Baud) == 0 || p.Job.ID == "" || p.Screen.Attempts < 1 {
 				t.Errorf("an accepted profile is not complete: %+v", p)
 			}
 			return

@@ -56,7 +56,7 @@ func Parse(data []byte, path string) (*Profile, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &resolver{findings: found, dir: filepath.Dir(absolute)}
+	r := &resolver{findings: found, dir: filepath.Dir(absolute), base: filepath.Base(absolute)}
 	profile := r.profile(doc)
 	if err := found.err(); err != nil {
 		return nil, err

@@ -70,6 +70,11 @@ func TestLoadMinimal(t *testing.T) {
 		},
 		Keys:    Keys{Custody: Discard, Identity: beside(t, "station-identity.txt")},
 		Records: Records{Database: beside(t, "provision.db")},
+		Job:     Job{ID: "minimal"},
+		People:  People{SignIn: SignInNone},
+		Scanner: Scanner{Badge: DefaultBadge, Job: DefaultJob, Slot: DefaultSlot, Command: DefaultCommand},
+		Label:   Label{Print: PrintAuto},
+		Screen:  Screen{Language: "en", StopAfterSlot: 3, StopAfterStation: 3, Attempts: 3, LeadTime: 2 * time.Minute},
 	}
 	compare(t, got, want)
 }
@@ -114,7 +119,18 @@ func TestLoadFull(t *testing.T) {
 		},
 		Records:   Records{Database: "/var/lib/provision/line.db"},
 		BootCheck: &BootCheck{Timeout: 20 * time.Second},
-		People:    People{Operators: []string{"anna", "bo"}, Leads: []string{"cleo"}},
+		Job:       Job{ID: "WO-2041", Revision: "B", Quota: 500, Order: beside(t, "orders/WO-2041.txt")},
+		People: People{
+			Operators: []string{"anna", "bo"}, Leads: []string{"cleo"}, Engineers: []string{"dana"}, SignIn: SignInBadge,
+		},
+		Scanner: Scanner{
+			Device: "/dev/ttyACM0", Prefix: "~",
+			Badge: "^B([0-9]+)$", Job: "^WO-(.+)$", Slot: "^PLACE-([0-9]+)$", Command: "^DO-([A-Z]+)$",
+		},
+		Label: Label{
+			Printer: "tcp://192.168.1.20:9100", Template: beside(t, "labels/unit.zpl"), Print: PrintAsk,
+		},
+		Screen: Screen{Language: "de", StopAfterSlot: 2, Attempts: 1, Target: 60, LeadTime: 90 * time.Second, Mono: true},
 	}
 	check := *got.BootCheck
 	if check.Expect.String() != "app: ready" || len(check.Reject) != 2 || !check.Reject[1].Match("rst:0x10 (RTCWDT)") {

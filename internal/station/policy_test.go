@@ -144,6 +144,19 @@ func TestExplain(t *testing.T) {
 		{"full", read(t, "full.toml"),
 			[]string{"UART_DOWNLOAD_DIS: the serial port can never again", "the owners of keys.recipients", "DIS_CACHE frozen"},
 			[]string{"Armed: run burns every unit", "sealed copy", `print "app: ready" within 20s`, "counted up from AB-000100"}},
+		{"work", good, nil, []string{
+			"works on job line.", "No quota", "No operator has to sign in", "Everybody who is in the records",
+			"from a scanner that types like a keyboard.", "No labels are printed.",
+			"A slot stops after 3 failures in a row", "station stops after 3 failures in a row", "not passed after 3 attempts"}},
+		{"other work", read(t, "full.toml"), nil, []string{
+			"works on job WO-2041, revision B.", "stops when 500 units of this job are made", "only the serial numbers in " + beside(t, "orders/WO-2041.txt"),
+			"has to sign in with a badge", "Only these may sign in here. Operators: anna, bo; lead: cleo; engineer: dana.",
+			"from the scanner on /dev/ttyACM0, each with \"~\" in front", "asks, and then prints the unit's label on tcp://192.168.1.20:9100",
+			"Labels are not scanned", "A slot stops after 2 failures", "The station does not stop by itself", "not passed after 1 attempt is"}},
+		{"scanner that types", good + "[scanner]\nprefix = \"\\u0002\"", nil, []string{"types like a keyboard, each with STX in front."}},
+		{"labels", good + "[label]\nprinter = \"/dev/usb/lp0\"\n[screen]\nstop_after_slot = 0\nstop_after_station = 1\n[job]\nquota = 1", nil, []string{
+			"After a PASS the unit's label is printed on /dev/usb/lp0.", "closed by scanning its fresh label",
+			"No slot stops by itself", "stops after every failure", "stops when 1 unit of this job is made"}},
 		{"no encryption", strings.Replace(good, `"host"`, `"off"`, 1),
 			nil, []string{"No flash encryption: whoever has the unit"}},
 		{"no secure boot", strings.Replace(good, `version = 1`, `version = 0`, 1),

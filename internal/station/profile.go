@@ -23,7 +23,11 @@ type Profile struct {
 	Keys            Keys
 	Records         Records
 	BootCheck       *BootCheck // nil: units are not started and watched
+	Job             Job
 	People          People
+	Scanner         Scanner
+	Label           Label
+	Screen          Screen
 }
 
 // Station says where the work is done. Name is never empty.
@@ -154,11 +158,6 @@ type BootCheck struct {
 	Expect  LinePattern   // PASS needs this line
 	Reject  []LinePattern // any of these lines ends the wait
 	Timeout time.Duration
-}
-
-// People lists who may work here, by the names they sign in with.
-type People struct {
-	Operators, Leads []string
 }
 
 // UseDatabase puts the records elsewhere. The station identity follows, unless

@@ -13,7 +13,8 @@ import (
 // that one look at the messages is enough; a profile with findings is thrown away.
 type resolver struct {
 	*findings
-	dir string // folder of the profile, absolute
+	dir  string // folder of the profile, absolute
+	base string // name of the profile in it
 }
 
 func (r *resolver) profile(d *document) *Profile {
@@ -26,7 +27,11 @@ func (r *resolver) profile(d *document) *Profile {
 		FlashEncryption: r.flashEncryption(d),
 		Records:         r.records(d),
 		BootCheck:       r.bootCheck(d),
+		Job:             r.job(d),
 		People:          r.people(d),
+		Scanner:         r.scanner(d),
+		Label:           r.labels(d),
+		Screen:          r.screen(d),
 	}
 	p.Keys = r.custody(d, p.Records)
 	p.Lock = r.lock(d, p)
@@ -49,27 +54,6 @@ func (r *resolver) records(d *document) Records {
 	return Records{Database: r.optionalFile("records.database", d.Records.Database, "provision.db")}
 }
 
-func (r *resolver) people(d *document) People {
-	p := People{Operators: d.People.Operators, Leads: d.People.Leads}
-	r.names("people.operators", p.Operators)
-	r.names("people.leads", p.Leads)
-	return p
-}
-
-// names checks one list of people.
-func (r *resolver) names(key string, names []string) {
-	for i, name := range names {
-		at := element(key, i)
-		if name == "" {
-			r.add(ErrValue, at, "is empty; write a name or take it out")
-		}
-		if slices.Contains(names[:i], name) {
-			r.add(ErrConflict, at, "%s stands in the list twice", clip(name))
-		}
-		r.plain(at, name)
-	}
-}
-
 // combinations refuses what is legal key by key and wrong together.
 func (r *resolver) combinations(d *document, p *Profile) {
 	if d.SecureBoot.Version != nil && d.FlashEncryption.Mode != nil && p.SecureBoot.Version == 0 && !p.FlashEncryption.Enabled {
@@ -79,6 +63,11 @@ func (r *resolver) combinations(d *document, p *Profile) {
 	if p.Link.Reset == ResetNone && p.BootCheck != nil {
 		r.add(ErrConflict, "boot_check",
 			`needs a station that can start the chip, and link.reset is "none"; take the section out, or connect the reset lines`)
+	}
+	r.apartFromUnits("scanner.device", p.Scanner.Device, p.Link)
+	r.apartFromUnits("label.printer", p.Label.Printer, p.Link)
+	if p.Label.Printer != "" && p.Label.Printer == p.Scanner.Device {
+		r.add(ErrConflict, "label.printer", "is the port of the scanner; it needs one of its own")
 	}
 }
 
@@ -155,6 +144,17 @@ func clip(s string) string {
 		return fmt.Sprintf("%q...", s[:most])
 	}
 	return fmt.Sprintf("%q", s)
+}
+
+// whole returns the whole number written, or the default when none is. One outside
+// of lowest to highest is refused.
+func (r *resolver) whole(key string, written *int64, fallback, lowest, highest int) int {
+	n := or(written, int64(fallback))
+	if n < int64(lowest) || n > int64(highest) {
+		r.add(ErrValue, key, "%d is not allowed; write a whole number from %d to %d", n, lowest, highest)
+		return fallback
+	}
+	return int(n)
 }
 
 // or returns the value written, or the default when none is.

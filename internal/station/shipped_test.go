@@ -33,6 +33,9 @@ func TestDemoProfile(t *testing.T) {
 	if err := p.CheckSerial("DEMO-000001"); err != nil {
 		t.Error(err)
 	}
+	if p.Job != (Job{ID: "DEMO", Revision: "A"}) || p.Unit.Serial.Source != SourceSequence {
+		t.Errorf("job %+v, serial numbers by %s", p.Job, p.Unit.Serial.Source)
+	}
 	for want, got := range map[string]string{
 		"bootloader.bin": p.Images.Bootloader, "partition-table.bin": p.Images.PartitionTable,
 		"app-signed.bin": p.Images.App, "app-public.pem": p.SecureBoot.PublicKey, "provision.db": p.Records.Database,
