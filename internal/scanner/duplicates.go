@@ -9,10 +9,13 @@ const DuplicateWindow = 2 * time.Second
 // maxDuplicates bounds what is remembered. Nobody scans more labels in a window.
 const maxDuplicates = 32
 
-// Duplicates remembers what was read a moment ago. The zero value has read nothing.
+// Duplicates remembers what was read a moment ago.
 type Duplicates struct {
 	seen []reading // oldest first
 }
+
+// NewDuplicates returns Duplicates that have read nothing.
+func NewDuplicates() *Duplicates { return &Duplicates{} }
 
 type reading struct {
 	text string

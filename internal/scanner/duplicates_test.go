@@ -9,7 +9,7 @@ import (
 )
 
 func TestDuplicates(t *testing.T) {
-	var d scanner.Duplicates
+	d := scanner.NewDuplicates()
 	for _, s := range []struct {
 		ms   int
 		text string
@@ -32,7 +32,7 @@ func TestDuplicates(t *testing.T) {
 
 // TestDuplicatesAreBounded: among very many, the latest are known.
 func TestDuplicatesAreBounded(t *testing.T) {
-	var d scanner.Duplicates
+	d := scanner.NewDuplicates()
 	for i := range 1000 {
 		d.Seen(fmt.Sprint(i), began)
 	}

@@ -46,13 +46,13 @@ const (
 	Reprint    Command = "REPRINT"
 	Quarantine Command = "QUARANTINE"
 	Help       Command = "HELP"
-	LogOut     Command = "LOGOUT"
-	LookUp     Command = "LOOKUP"
+	Logout     Command = "LOGOUT"
+	Lookup     Command = "LOOKUP"
 )
 
 // Commands returns all commands, as a printed sheet lists them.
 func Commands() []Command {
-	return []Command{Start, Next, Reprint, Quarantine, Help, LogOut, LookUp}
+	return []Command{Start, Next, Reprint, Quarantine, Help, Logout, Lookup}
 }
 
 // Rules say what a scan can mean at a station. A pattern must fit the whole text,

@@ -36,7 +36,7 @@ func TestRoute(t *testing.T) {
 		{"SLOT-0", scanner.Read{Kind: scanner.Unknown, Text: "SLOT-0", Value: "SLOT-0"}},
 		{"SLOT-100", scanner.Read{Kind: scanner.Unknown, Text: "SLOT-100", Value: "SLOT-100"}},
 		{"CMD-START", scanner.Read{Kind: scanner.Act, Text: "CMD-START", Value: "START", Command: scanner.Start}},
-		{"CMD-LOOKUP", scanner.Read{Kind: scanner.Act, Text: "CMD-LOOKUP", Value: "LOOKUP", Command: scanner.LookUp}},
+		{"CMD-LOOKUP", scanner.Read{Kind: scanner.Act, Text: "CMD-LOOKUP", Value: "LOOKUP", Command: scanner.Lookup}},
 		{"CMD-FORMAT", scanner.Read{Kind: scanner.Unknown, Text: "CMD-FORMAT", Value: "CMD-FORMAT"}},
 		{"cmd-start", scanner.Read{Kind: scanner.Unknown, Text: "cmd-start", Value: "cmd-start"}},
 		{"SN-1234", scanner.Read{Kind: scanner.Serial, Text: "SN-1234", Value: "SN-1234"}},
