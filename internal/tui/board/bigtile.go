@@ -1,0 +1,124 @@
+package board
+
+import (
+	"strconv"
+	"strings"
+
+	"provision/internal/shift"
+)
+
+// letterTile is a slot with its word in block letters, for up to four slots.
+func (p painter) letterTile(a area, s slot) {
+	p.box(a, p.frameStyle(s), p.frameKind(s))
+	a = a.inner(2, 1)
+	p.letterHead(a, s)
+	a = a.sub(0, 1, a.w, a.h-1)
+	foot := p.letterFoot(s, a.w)
+	big, kept := p.bigWord(a, s, foot)
+	p.drawBig(a.sub(0, 0, a.w, a.h-kept), s, big)
+	for i, n := range foot[:kept] {
+		a.centre(a.h-kept+i, n.st, n.text, p.lk)
+	}
+}
+
+// letterHead is the row above the letters: number, shape, unit.
+func (p painter) letterHead(a area, s slot) {
+	st := faceOf(s.state).st
+	if s.waitsForJob(p.model) {
+		st = dim
+	}
+	x := a.put(0, 0, bold, p.tx.Text("tile.slot", "n", strconv.Itoa(s.number)))
+	a.put(x+1, 0, st, faceOf(s.state).shapeIn(p.lk))
+	if unit := s.unit(); unit != "" && x+6+width(unit) <= a.w {
+		a.right(0, plain, unit, p.lk)
+	}
+}
+
+// unit names the unit in s.
+func (s slot) unit() string {
+	if s.serial != "" {
+		return s.serial
+	}
+	if s.state == shift.Ready || s.state == shift.Off {
+		return ""
+	}
+	return s.mac
+}
+
+// letterFoot are the rows below the letters, the first the most important.
+func (p painter) letterFoot(s slot, w int) []note {
+	var out []note
+	if s.working() {
+		out = append(out, note{faceOf(s.state).st, p.progress(s, min(w, 60))})
+		if step := p.stepText(s); step != "" {
+			out = append(out, note{plain, p.lk.cut(step, w)})
+		}
+	}
+	for _, n := range p.notes(s) {
+		if n.text == s.unit() {
+			continue // stands in the head
+		}
+		for _, text := range wrap(n.text, w) {
+			out = append(out, note{n.st, text})
+		}
+	}
+	return out
+}
+
+// Rows of block letters, at least: with one slot, and with up to four.
+const (
+	tall  = 5
+	small = 3
+)
+
+// bigWord is the word of s in the largest letters that leave room for the notes,
+// and how many rows of notes remain. What to do is given up last; nil: the word has
+// no block letters or no room.
+func (p painter) bigWord(a area, s slot, foot []note) (big []string, kept int) {
+	least := small
+	if len(p.slots) == 1 {
+		least = tall
+	}
+	word := s.word(p.model, p.tx)
+	for kept = min(len(foot), a.h-least); kept >= 0; kept-- {
+		big = letters(word, a.w, a.h-kept-1, p.lk)
+		if len(big) >= least {
+			return big, kept
+		}
+	}
+	kept = min(len(foot), max(0, a.h-1))
+	return letters(word, a.w, a.h-kept, p.lk), kept
+}
+
+// drawBig draws block letters in the middle of a, or, without any, the word wide
+// and inverse.
+func (p painter) drawBig(a area, s slot, big []string) {
+	st := s.lettersStyle(p.model)
+	if s.state == shift.Hold && !p.blink() {
+		st |= inverse
+		a.inner(0, min(1, a.h/8)).fill(st, ' ')
+	}
+	if big == nil {
+		p.wideWord(a, s.bar(p.model), s.word(p.model, p.tx))
+		return
+	}
+	top := (a.h - len(big)) / 2
+	for y, row := range big {
+		left := len(row) - len(strings.TrimLeft(row, " "))
+		a.put(left, top+y, st, row[left:])
+	}
+}
+
+// wideWord is a word in a band across a, its characters apart where there is room.
+func (p painter) wideWord(a area, st style, word string) {
+	rows := 1
+	if a.h >= tall {
+		rows = small
+	}
+	band := a.sub(0, (a.h-rows)/2, a.w, rows)
+	band.fill(st, ' ')
+	if apart := strings.Join(strings.Split(word, ""), " "); width(apart) <= band.w {
+		word = apart
+	}
+	band.centre(rows/2, st|bold, word, p.lk)
+}

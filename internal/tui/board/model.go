@@ -1,0 +1,300 @@
+package board
+
+import (
+	"slices"
+	"time"
+
+	"provision/internal/catalog"
+	"provision/internal/fault"
+	"provision/internal/shift"
+)
+
+// words are the texts of the screen in the language that was chosen.
+type words = *catalog.Catalog
+
+// How long things stand on the screen.
+const (
+	bannerFor  = 3 * time.Second  // what was scanned
+	noticeFor  = 8 * time.Second  // what the screen itself has to say about a key
+	troubleFor = 5 * time.Minute  // something is wrong that stops nobody
+	idleAfter  = 30 * time.Second // without a key or a scan, back to the floor
+	blinkEvery = time.Second
+)
+
+// mostChecks is how many lines of a self-test are kept.
+const mostChecks = 64
+
+// model is the station as far as its events have told. It is a value: apply returns
+// the next one, and nothing that one model holds is changed by another.
+type model struct {
+	now    time.Time
+	facts  shift.ShiftFacts
+	job    shift.JobFacts // ID is empty until there is one
+	person shift.PersonFacts
+	lead   shift.PersonFacts // or engineer: who may do more for a while
+	counts shift.Counts
+	slots  []slot
+
+	locked  *reason // the whole station stands still
+	trouble *reason
+	last    happening
+	bell    bell // to be rung, the most urgent one
+
+	scan   *banner
+	pin    *shift.PersonFacts // whose PIN is asked for
+	refuse bool               // the PIN before was wrong
+	choice *shift.Choice
+	page   *shift.Page
+	checks []shift.CheckFacts
+	tested bool // the self-test is over
+
+	hand          // what the person at the keyboard is doing
+	hushed   bool // somebody pressed a key since a unit was to be set aside
+	closing  bool // the station was asked to close
+	stopping bool // and not to wait for its units
+	finished bool
+}
+
+// reason is why something is as it is, and what to do about it.
+type reason struct {
+	code fault.Code
+	text string
+	do   string
+	at   time.Time
+}
+
+// banner is what was scanned, shown until a time.
+type banner struct {
+	shift.ScanFacts
+	slot  int
+	code  fault.Code
+	do    string
+	until time.Time
+}
+
+// happening is the last event that is worth a line.
+type happening struct {
+	kind   string
+	slot   int
+	state  shift.State
+	serial string
+	name   string
+	code   fault.Code
+}
+
+// apply returns m after ev. It is pure: state in, state out.
+func (m model) apply(ev shift.Event) model {
+	if ev.Time.After(m.now) {
+		m.now = ev.Time
+	}
+	if i := m.index(ev.Slot); i >= 0 {
+		before := m.slots[i]
+		after := before.apply(ev)
+		m.slots = slices.Clone(m.slots)
+		m.slots[i] = after
+		if before.state != after.state {
+			m.bell = max(m.bell, faceOf(after.state).bell)
+			m.hushed = m.hushed && after.state != shift.Park
+		}
+	}
+	m = m.applyStation(ev).applyQuestion(ev)
+	if h := told(ev); h.kind != "" {
+		m.last = h
+	}
+	return m
+}
+
+// applyStation is what ev says of the station as a whole.
+func (m model) applyStation(ev shift.Event) model {
+	switch ev.Kind {
+	case shift.ShiftStarted:
+		if ev.Shift != nil {
+			m.facts = *ev.Shift
+			m.slots = newSlots(ev.Shift.Slots)
+		}
+	case shift.ShiftEnded:
+		m.finished = true
+	case shift.JobSet, shift.Armed, shift.Disarmed:
+		m = m.setJob(ev)
+	case shift.StationLocked:
+		m.locked = reasonOf(ev)
+		m.bell = max(m.bell, alarm)
+	case shift.StationFree:
+		m.locked = nil
+	case shift.Trouble, shift.LabelFailed, shift.LabelWrong:
+		m.trouble = reasonOf(ev)
+	case shift.LabelPrinted, shift.LabelClosed:
+		m.trouble = nil
+	case shift.CountsMade:
+		if ev.Counts != nil {
+			m.counts = *ev.Counts
+		}
+	case shift.PersonIn, shift.PersonOut:
+		m = m.setPerson(ev)
+	}
+	return m
+}
+
+func (m model) setJob(ev shift.Event) model {
+	if ev.Job != nil {
+		m.job = *ev.Job
+	}
+	switch ev.Kind {
+	case shift.Armed:
+		m.job.Armed = true
+	case shift.Disarmed:
+		m.job.Armed = false
+	}
+	return m
+}
+
+func (m model) setPerson(ev shift.Event) model {
+	if ev.Person == nil {
+		return m
+	}
+	who := *ev.Person
+	if ev.Kind == shift.PersonOut {
+		who = shift.PersonFacts{}
+	}
+	if rank(ev.Person.Role) > rank(operator) {
+		m.lead = who
+	} else {
+		m.person = who
+	}
+	return m
+}
+
+// applyQuestion is what ev asks the person in front of the screen, or answers.
+func (m model) applyQuestion(ev shift.Event) model {
+	switch ev.Kind {
+	case shift.ScanRead:
+		if ev.Scan != nil {
+			m.scan = &banner{*ev.Scan, ev.Slot, ev.Code, ev.Do, m.now.Add(bannerFor)}
+			m.touched = m.now
+		}
+	case shift.PINAsked:
+		m.pin, m.refuse = &shift.PersonFacts{}, false
+		if ev.Person != nil {
+			*m.pin = *ev.Person
+		}
+		m.typed, m.scan = "", nil
+	case shift.PINRefused:
+		m.refuse, m.typed = true, ""
+	case shift.PINClosed:
+		m.pin, m.refuse, m.typed = nil, false, ""
+	case shift.ChoiceAsked:
+		m.choice, m.scan, m.touched = ev.Choice, nil, m.now
+		m.scroll = 0
+	case shift.ChoiceClosed:
+		m.choice = nil
+	case shift.CheckLine:
+		m = m.addCheck(ev)
+	case shift.CheckEnded:
+		m.tested, m.touched = true, m.now
+	case shift.PageShown:
+		if ev.Page != nil {
+			m.page, m.view, m.scroll, m.touched = ev.Page, pageView, 0, m.now
+			m.scan = nil
+		}
+	}
+	return m
+}
+
+// addCheck adds a line to the self-test, or begins the next one.
+func (m model) addCheck(ev shift.Event) model {
+	if ev.Check == nil {
+		return m
+	}
+	if m.tested {
+		m.checks, m.tested = nil, false
+	}
+	if len(m.checks) < mostChecks {
+		m.checks = append(m.checks[:len(m.checks):len(m.checks)], *ev.Check)
+	}
+	m.view, m.touched = checkView, m.now
+	return m
+}
+
+// tick is m at another time. It moves what time moves, and nothing else.
+func (m model) tick(now time.Time) model {
+	m.now = now
+	if m.scan != nil && !now.Before(m.scan.until) {
+		m.scan = nil
+	}
+	if m.trouble != nil && now.Sub(m.trouble.at) >= troubleFor {
+		m.trouble = nil
+	}
+	if m.notice != "" && now.Sub(m.noticed) >= noticeFor {
+		m.notice = ""
+	}
+	if now.Sub(m.touched) >= idleAfter && (m.view != checkView || m.tested) {
+		m.view, m.page, m.scroll, m.asking = floorView, nil, 0, prompt{}
+	}
+	return m
+}
+
+// blink is the phase of what blinks.
+func (m model) blink() bool { return m.now.UnixNano()/int64(blinkEvery)%2 != 0 }
+
+// moving reports whether the screen changes by itself several times a second.
+func (m model) moving() bool {
+	return m.scan != nil || slices.ContainsFunc(m.slots, slot.working)
+}
+
+// atWork is the number of units that must stay where they are.
+func (m model) atWork() int {
+	n := 0
+	for _, s := range m.slots {
+		if s.working() {
+			n++
+		}
+	}
+	return n
+}
+
+func (m model) index(number int) int {
+	if number == 0 {
+		return -1
+	}
+	return slices.IndexFunc(m.slots, func(s slot) bool { return s.number == number })
+}
+
+func newSlots(numbers []int) []slot {
+	out := make([]slot, len(numbers))
+	for i, n := range numbers {
+		out[i] = slot{number: n, state: shift.Off}
+	}
+	return out
+}
+
+func reasonOf(ev shift.Event) *reason { return &reason{ev.Code, ev.Text, ev.Do, ev.Time} }
+
+// told is what ev leaves in the line of the last event; kind is empty for all that
+// changes nothing for a person.
+func told(ev shift.Event) happening {
+	h := happening{kind: ev.Kind, slot: ev.Slot, state: ev.State, serial: ev.Serial, code: ev.Code}
+	switch ev.Kind {
+	case shift.PersonIn, shift.PersonOut:
+		if ev.Person != nil {
+			h.name = ev.Person.Name
+		}
+		return h
+	case shift.Armed, shift.Disarmed, shift.StationLocked, shift.StationFree:
+		return h
+	case shift.LabelPrinted, shift.LabelClosed, shift.LabelFailed, shift.LabelWrong:
+		if ev.Label != nil {
+			h.serial = ev.Label.Serial
+		}
+		return h
+	case shift.JobSet:
+		if ev.Job != nil {
+			h.name = ev.Job.ID
+		}
+		return h
+	}
+	if ev.Slot > 0 && (ev.State.Final() || ev.State == shift.Scan || ev.State == shift.Lock || ev.State == shift.Skip) {
+		h.kind = "state"
+		return h
+	}
+	return happening{}
+}

@@ -1,0 +1,312 @@
+package board
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"provision/internal/fault"
+	"provision/internal/shift"
+)
+
+// line is a line of a page that can be longer than the window: pieces with styles,
+// one after the other.
+type line []span
+
+func text(st style, s string) line { return line{{st: st, text: s}} }
+
+// wrapped are the lines of s.
+func wrapped(st style, s string, w int) []line {
+	var out []line
+	for _, part := range wrap(s, w) {
+		out = append(out, text(st, part))
+	}
+	return out
+}
+
+// drawView draws the page, the counters, the self-test or the help.
+func (p painter) drawView(a area) {
+	p.scrolled(a, p.viewLines(a.w-2))
+}
+
+func (p painter) viewLines(w int) []line {
+	switch p.view {
+	case pageView:
+		return p.pageLines(w)
+	case countersView:
+		return p.counterLines(w)
+	case checkView:
+		return p.checkLines(w)
+	case helpView:
+		return p.helpLines(w)
+	}
+	return nil
+}
+
+// scrolled draws as many lines as there is room for, from the one that was scrolled
+// to, and says in the last row where that is.
+func (p painter) scrolled(a area, lines []line) {
+	room := a.h
+	if len(lines) > a.h {
+		room = max(0, a.h-1)
+	}
+	from := min(p.scroll, max(0, len(lines)-room))
+	for y, l := range lines[from:min(len(lines), from+room)] {
+		x := 1
+		for _, s := range l {
+			x = a.put(x, y, s.st, p.lk.cut(s.text, a.w-1-x))
+		}
+	}
+	if len(lines) > a.h && a.h > 0 {
+		where := p.tx.Text("page.where", "n", strconv.Itoa(from+1), "m", strconv.Itoa(from+room), "of", strconv.Itoa(len(lines)))
+		a.right(a.h-1, dim, where+" ", p.lk)
+	}
+}
+
+// mostScroll is how far the page can be scrolled in a window.
+func (m model) mostScroll(width, height int, tx words) int {
+	p := painter{m, look{}, tx}
+	switch {
+	case m.choice != nil:
+		return len(p.choiceFacts(width - 2))
+	case m.view != floorView:
+		return max(0, len(p.viewLines(width-2))-height/2)
+	}
+	return 0
+}
+
+func (p painter) pageLines(w int) []line {
+	if p.page == nil {
+		return nil
+	}
+	title := p.tx.Text("page." + p.page.Kind)
+	if p.page.Title != "" {
+		title += ": " + p.page.Title
+	}
+	out := append(wrapped(bold, title, w), nil)
+	if p.page.Kind == "fault" {
+		out = append(out, p.faultLines(fault.Code(p.page.Title), w)...)
+	}
+	out = append(out, p.factLines(p.page.Facts, w)...)
+	for _, t := range p.page.Tables {
+		out = append(out, p.tableLines(t, w)...)
+	}
+	return out
+}
+
+// faultLines is the page of a fault code in the language of the screen.
+func (p painter) faultLines(code fault.Code, w int) []line {
+	page, known := fault.Lookup(code)
+	if !known {
+		return nil
+	}
+	name, says, do := p.tx.Fault(code)
+	out := wrapped(bold, name, w)
+	out = append(out, wrapped(plain, says, w)...)
+	out = append(out, wrapped(bold, do, w)...)
+	kind := "fault.permanent"
+	if page.Transient {
+		kind = "fault.transient"
+	}
+	out = append(out, wrapped(plain, p.tx.Text("fault.blame")+": "+p.tx.Class(code), w)...)
+	return append(append(out, wrapped(plain, p.tx.Text(kind), w)...), nil)
+}
+
+// factLines are facts in two columns. What is for ever is marked.
+func (p painter) factLines(facts []shift.Fact, w int) []line {
+	label := 0
+	for _, f := range facts {
+		label = max(label, width(p.word(f.Key)))
+	}
+	label = min(label, max(8, w/3))
+	var out []line
+	for _, f := range facts {
+		if permanent(f.Key) {
+			out = append(out, p.forEver(f.Text, w)...)
+			continue
+		}
+		for i, part := range wrap(f.Text, w-label-2) {
+			head := ""
+			if i == 0 {
+				head = p.lk.cut(p.word(f.Key), label)
+			}
+			out = append(out, line{{st: dim, text: fill(head, label+2)}, {st: plain, text: part}})
+		}
+	}
+	return out
+}
+
+// permanent reports whether a fact is about what can never be undone.
+func permanent(key string) bool {
+	_, name, _ := strings.Cut(key, ".")
+	return strings.HasPrefix(name, "permanent")
+}
+
+// forEver is a sentence about what can never be undone.
+func (p painter) forEver(s string, w int) []line {
+	tag := " " + p.tx.Text("choice.for_ever") + " "
+	var out []line
+	for i, part := range wrap(s, max(10, w-width(tag)-1)) {
+		if i == 0 {
+			out = append(out, line{{st: bold | inverse, text: tag}, {st: bold, text: " " + part}})
+			continue
+		}
+		out = append(out, line{{st: plain, text: strings.Repeat(" ", width(tag)+1)}, {st: bold, text: part}})
+	}
+	return out
+}
+
+// tableLines is a table; the last column takes what is left.
+func (p painter) tableLines(t shift.Table, w int) []line {
+	out := []line{nil}
+	if t.Title != "" {
+		out = append(out, text(bold, p.word(t.Title)))
+	}
+	heads := make([]string, len(t.Heads))
+	for i, h := range t.Heads {
+		heads[i] = p.word(h)
+	}
+	cols := columns(append([][]string{heads}, t.Rows...))
+	row := func(st style, cells []string) line {
+		var l line
+		for i, c := range cells {
+			l = append(l, span{st: st, text: fill(p.lk.cut(c, cols[i]), cols[i]+2)})
+		}
+		return l
+	}
+	if len(heads) > 0 {
+		out = append(out, row(dim, heads))
+	}
+	for _, cells := range t.Rows {
+		out = append(out, row(plain, cells))
+	}
+	return out
+}
+
+// columns are the widths that rows need.
+func columns(rows [][]string) []int {
+	const most = 40
+	var out []int
+	for _, cells := range rows {
+		for i, c := range cells {
+			if i == len(out) {
+				out = append(out, 0)
+			}
+			out[i] = min(most, max(out[i], width(c)))
+		}
+	}
+	return out
+}
+
+// fill is s with blanks up to w columns.
+func fill(s string, w int) string { return s + strings.Repeat(" ", max(0, w-width(s))) }
+
+// word is the text of key, or the key itself where it is no word of the catalogue.
+func (p painter) word(key string) string {
+	if p.tx.Has(key) {
+		return p.tx.Text(key)
+	}
+	return key
+}
+
+// counterLines are the counters of the shift and of each slot.
+func (p painter) counterLines(w int) []line {
+	c := p.counts
+	out := append(wrapped(bold, p.tx.Text("counters.title", "t", p.since()), w), nil)
+	for _, f := range []struct{ key, value string }{
+		{"in", strconv.Itoa(c.In)}, {"first", strconv.Itoa(c.First)}, {"retested", strconv.Itoa(c.Retested)},
+		{"failed", strconv.Itoa(c.Failed)}, {"parked", strconv.Itoa(c.Parked)}, {"errors", strconv.Itoa(c.Errors)},
+		{"per_hour", p.perHour()}, {"fpy", p.yield()},
+	} {
+		out = append(out, line{{st: dim, text: fill(p.tx.Text("counts."+f.key), w/3)}, {st: bold, text: f.value}})
+	}
+	out = append(out, nil, text(dim, p.slotRow(p.tx.Text("table.slot"), p.tx.Text("table.runs"),
+		p.tx.Text("counters.passed"), p.tx.Text("counters.failed"))+p.tx.Text("counts.trend")))
+	for _, s := range c.Slots {
+		l := line{{st: plain, text: p.slotRow(strconv.Itoa(s.Slot), strconv.Itoa(s.Runs), strconv.Itoa(s.Passed), strconv.Itoa(s.Failed))}}
+		l = append(l, trend(s.Trend)...)
+		if s.Suspect {
+			l = append(l, span{st: amber | bold, text: "  " + p.tx.Text("counters.suspect")})
+		}
+		out = append(out, l)
+	}
+	return append(append(out, nil), wrapped(dim, p.tx.Text("counters.letters"), w)...)
+}
+
+func (p painter) since() string {
+	t := p.counts.Since
+	if t.IsZero() {
+		t = p.facts.Began
+	}
+	return t.Format("15:04")
+}
+
+func (p painter) slotRow(cells ...string) string {
+	var b strings.Builder
+	for _, c := range cells {
+		b.WriteString(fill(p.lk.cut(c, 10), 11))
+	}
+	return b.String()
+}
+
+// trend is the last runs of a slot, one letter each; what did not pass stands out.
+func trend(runs string) line {
+	var l line
+	for _, r := range runs {
+		st := plain
+		if r != 'P' && r != 'D' {
+			st = bold | inverse
+		}
+		l = append(l, span{st: st, text: string(r)})
+	}
+	return l
+}
+
+// checkLines is the self-test, a line for each thing as it comes, and what came of
+// all.
+func (p painter) checkLines(w int) []line {
+	out := append(wrapped(bold, p.tx.Text("selftest.title"), w), nil)
+	bad, warn := 0, 0
+	for _, c := range p.checks {
+		mark, st := "✓", plain
+		switch c.State {
+		case "warn":
+			mark, st, warn = "!", amber|bold, warn+1
+		case "bad":
+			mark, st, bad = "✗", amber|bold|inverse, bad+1
+		}
+		if p.lk.ascii {
+			mark = map[string]string{"✓": "v", "!": "!", "✗": "x"}[mark]
+		}
+		out = append(out, line{{st: st, text: " " + mark + " "}, {st: st &^ inverse, text: " " + fill(p.word(c.Name), 26)}, {st: plain, text: " " + c.Text}})
+	}
+	switch {
+	case !p.tested:
+		return append(append(out, nil), wrapped(dim, p.tx.Text("selftest.running"), w)...)
+	case bad+warn == 0:
+		return append(append(out, nil), wrapped(bold, p.tx.Text("selftest.good"), w)...)
+	}
+	return append(append(out, nil), wrapped(bold, p.tx.Text("selftest.found", "bad", strconv.Itoa(bad), "warn", strconv.Itoa(warn)), w)...)
+}
+
+// helpLines are all keys and command barcodes, and who may use them.
+func (p painter) helpLines(w int) []line {
+	out := append(wrapped(bold, p.tx.Text("help.title"), w), nil)
+	out = append(out, wrapped(plain, p.tx.Text("help.scan"), w)...)
+	out = append(out, nil)
+	for _, k := range hotkeys {
+		st := plain
+		if rank(p.role()) < rank(k.need) {
+			st = dim
+		}
+		l := line{{st: bold, text: fill(" "+string(k.key), 4)}, {st: st, text: fill(p.lk.cut(p.tx.Text("help."+strings.TrimPrefix(k.hint, "key.")), w-4), min(w-4, 44))}}
+		if k.need != nobody && k.need != operator {
+			l = append(l, span{st: dim, text: " " + p.tx.Text("role."+k.need)})
+		}
+		if k.bar != "" {
+			l = append(l, span{st: dim, text: fmt.Sprintf("  %s %s", p.tx.Text("help.barcode"), k.bar)})
+		}
+		out = append(out, l)
+	}
+	return append(append(out, nil), wrapped(dim, p.tx.Text("help.close"), w)...)
+}
