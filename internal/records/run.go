@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -171,46 +170,33 @@ type RunFilter struct {
 
 // Runs returns the runs that match, the latest first.
 func (s *Store) Runs(ctx context.Context, f RunFilter) ([]Run, error) {
-	where, args, err := f.clauses()
+	w, err := f.where()
 	if err != nil {
 		return nil, fmt.Errorf("list runs: %w", err)
 	}
-	query := "SELECT " + runColumns + " FROM runs" + where + " ORDER BY started_at DESC, id DESC LIMIT ?"
-	limit := f.Limit
-	if limit <= 0 {
-		limit = -1 // SQLite: none
-	}
-	runs, err := list(ctx, s.r, scanRun, query, append(args, limit)...)
+	query := "SELECT " + runColumns + " FROM runs" + w.text() + " ORDER BY started_at DESC, id DESC LIMIT ?"
+	runs, err := list(ctx, s.r, scanRun, query, append(w.args, limitOf(f.Limit))...)
 	if err != nil {
 		return nil, fmt.Errorf("list runs: %w", classify(ctx, err))
 	}
 	return runs, nil
 }
 
-func (f RunFilter) clauses() (where string, args []any, err error) {
-	var terms []string
-	add := func(on bool, term string, arg ...any) {
-		if on {
-			terms, args = append(terms, term), append(args, arg...)
-		}
-	}
+func (f RunFilter) where() (w where, err error) {
 	if f.MAC != "" {
 		if f.MAC, err = ParseMAC(f.MAC); err != nil {
-			return "", nil, err
+			return w, err
 		}
 	}
-	add(!f.Since.IsZero(), "started_at >= ?", f.Since.UTC().Format(timeLayout))
-	add(!f.Until.IsZero(), "started_at < ?", f.Until.UTC().Format(timeLayout))
-	add(f.Station != "", "station = ?", f.Station)
-	add(f.Operator != "", "operator = ?", f.Operator)
-	add(f.Verdict != "", "verdict = ?", f.Verdict)
-	add(f.MAC != "", "mac = ?", f.MAC)
-	add(f.UnitID != 0, "unit_id = ?", f.UnitID)
-	add(f.Unfinished, "finished_at IS NULL")
-	if len(terms) == 0 {
-		return "", nil, nil
-	}
-	return " WHERE " + strings.Join(terms, " AND "), args, nil
+	w.add(!f.Since.IsZero(), "started_at >= ?", f.Since.UTC().Format(timeLayout))
+	w.add(!f.Until.IsZero(), "started_at < ?", f.Until.UTC().Format(timeLayout))
+	w.add(f.Station != "", "station = ?", f.Station)
+	w.add(f.Operator != "", "operator = ?", f.Operator)
+	w.add(f.Verdict != "", "verdict = ?", f.Verdict)
+	w.add(f.MAC != "", "mac = ?", f.MAC)
+	w.add(f.UnitID != 0, "unit_id = ?", f.UnitID)
+	w.add(f.Unfinished, "finished_at IS NULL")
+	return w, nil
 }
 
 const runColumns = `run, started_at, station, slot, port, profile_name, profile_sha256, version, operator,
