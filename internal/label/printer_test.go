@@ -158,6 +158,43 @@ func TestPrinterOnPipe(t *testing.T) {
 	}
 }
 
+// TestConnectionEndsCleanly has a printer that talks more than it is asked to: a
+// connection that is closed over unread bytes is reset, and the printer may drop a
+// label that it has not looked at yet.
+func TestConnectionEndsCleanly(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ended := make(chan error)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			io.WriteString(conn, answer(quiet1, quiet2)+strings.Repeat("hello\r\n", 100))
+			_, err = io.Copy(io.Discard, conn)
+			conn.Close()
+			ended <- err
+		}
+	}()
+	p, err := Open("tcp://" + l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, use := range map[string]func(){
+		"Print":  func() { err = p.Print(t.Context(), []byte("^XA^XZ")) },
+		"Status": func() { _, err = p.Status(t.Context()) },
+	} {
+		use()
+		if end := <-ended; end != nil {
+			t.Errorf("%s (%v): the connection ended with %v", name, err, end)
+		}
+	}
+}
+
 func TestCancelledPrint(t *testing.T) {
 	v, err := virtual.Listen(t.Context())
 	if err != nil {
