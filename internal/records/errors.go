@@ -33,7 +33,9 @@ var (
 	ErrMACKnown     = errors.New("MAC is already in the records")  // always a *MACKnownError
 	ErrParked       = errors.New("parked, a person must decide")   // a *ParkedError
 	ErrNotParked    = errors.New("not parked")
-	ErrComplete     = errors.New("unit is complete")                  // and never written again
+	ErrComplete     = errors.New("unit is complete")     // and never written again
+	ErrNotComplete  = errors.New("unit is not complete") // so it gets no label yet
+	ErrBadgeUsed    = errors.New("badge belongs to another person")
 	ErrKeysExist    = errors.New("unit already has keys")             // never a second key over a first
 	ErrKeyReused    = errors.New("key was used before")               // same fingerprint
 	ErrKeyNotSealed = errors.New("key is not sealed in the records")  // so it must not be burnt

@@ -41,6 +41,8 @@ type Record struct {
 	Burns    []Burn      `json:"burns"`
 	Regions  []Region    `json:"regions"` // what it carries now, by offset
 	Parkings []Parking   `json:"parkings"`
+	Labels   []Label     `json:"labels"` // what became of its label, in the order it happened
+	Acts     []Act       `json:"acts"`   // on its serial or MAC, in the order they were recorded
 	Events   int         `json:"events"` // how many, over all runs
 }
 
@@ -147,13 +149,15 @@ const runsOf = "SELECT id FROM runs WHERE unit_id = ? UNION SELECT id FROM runs 
 // recordOf gathers what belongs to a unit.
 func recordOf(ctx context.Context, q querier, u Unit) (Record, error) {
 	r := Record{Unit: u}
-	var errs [6]error
+	var errs [8]error
 	r.Runs, errs[0] = list(ctx, q, scanRun, "SELECT "+runColumns+" FROM runs WHERE id IN ("+runsOf+") ORDER BY id", u.ID, u.MAC)
 	r.Keys, errs[1] = keyRecords(ctx, q, u.ID)
 	r.Burns, errs[2] = burnsOf(ctx, q, u.ID)
 	r.Regions, errs[3] = regionsOf(ctx, q, u.ID)
 	r.Parkings, errs[4] = parkingsOf(ctx, q, u.MAC)
 	errs[5] = q.QueryRowContext(ctx, "SELECT count(*) FROM events WHERE run_id IN ("+runsOf+")", u.ID, u.MAC).Scan(&r.Events)
+	r.Labels, errs[6] = labelsOf(ctx, q, u.ID)
+	r.Acts, errs[7] = actsOn(ctx, q, u)
 	return r, errors.Join(errs[:]...)
 }
 
@@ -187,7 +191,7 @@ func strangerByMAC(ctx context.Context, q querier, mac string) ([]Record, error)
 	if err != nil {
 		return nil, err
 	}
-	if len(r.Runs) == 0 && len(r.Parkings) == 0 {
+	if len(r.Runs) == 0 && len(r.Parkings) == 0 && len(r.Acts) == 0 {
 		return nil, ErrNotFound
 	}
 	if p, err := parkingOf(ctx, q, mac); err == nil {

@@ -238,8 +238,8 @@ func TestOpenTogether(t *testing.T) {
 	}
 }
 
-// history writes one of everything: a complete unit, an open one, a parked one, a
-// stranger.
+// history writes one of everything: a complete unit with a label, an open one, a
+// parked one, a stranger, a person, acts.
 func history(t *testing.T, s *Store) {
 	t.Helper()
 	ctx := t.Context()
@@ -253,6 +253,14 @@ func history(t *testing.T, s *Store) {
 	e.start(t, s)
 	must(t, s.Park(ctx, Parking{MAC: e.mac, RunID: e.run, Code: "E205", Reason: "secured by somebody else", At: noon}))
 	must(t, s.FinishRun(ctx, Finish{RunID: e.run, At: noon, Verdict: Park, Code: "E205", Reason: "secured by somebody else", MAC: e.mac}))
+	must(t, s.SavePerson(ctx, ada()))
+	for _, kind := range []LabelKind{LabelFailed, LabelPrinted, LabelMismatch, LabelVerified} {
+		_, err := s.SaveLabel(ctx, Label{UnitID: 1, At: noon, Kind: kind, Person: "Ada", Reason: "reason", Detail: "detail"})
+		must(t, err)
+	}
+	for _, subject := range []string{"J-1", newExample(1).serial, e.mac} {
+		must(t, s.SaveAct(ctx, Act{At: noon, Station: "line 1", Slot: 2, Person: "Ada", Role: RoleLead, Kind: "kind", Reason: "reason", Subject: subject, Detail: "detail"}))
+	}
 }
 
 // TestEveryVersionOpens opens a database saved by each version and compares what
@@ -288,6 +296,13 @@ func TestEveryVersionOpens(t *testing.T) {
 			must(t, err)
 			golden(t, fmt.Sprintf("testdata/version%d.json", version), append(got, '\n'))
 			newExample(5).complete(t, s)
+			wantPeople := 0
+			if version >= 3 {
+				wantPeople = 1
+			}
+			if people, err := s.People(t.Context()); err != nil || len(people) != wantPeople {
+				t.Errorf("people %s, %v; want %d", people, err, wantPeople)
+			}
 		})
 	}
 }

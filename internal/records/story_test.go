@@ -170,6 +170,59 @@ func (e example) complete(t testing.TB, s *Store) Unit {
 	return u
 }
 
+// contact is one run of a hand-made history.
+type contact struct {
+	minute    int // after noon, when it starts; it ends a minute later
+	slot      int
+	unit      int     // 0: the unit never told its MAC
+	verdict   Verdict // "": cut short
+	code      string
+	elsewhere bool // at another station
+}
+
+// day is a history that one station makes. Many can share a database: their units
+// differ.
+type day struct {
+	s       *Store
+	station string
+	first   int // of its units
+	runs    int
+}
+
+func newDay(s *Store, station string) *day { return &day{s: s, station: station} }
+
+func (d *day) unit(n int) example { return newExample(d.first + n) }
+
+func (d *day) run(t *testing.T, c contact) {
+	t.Helper()
+	ctx := t.Context()
+	e := d.unit(c.unit)
+	d.runs++
+	e.run = fmt.Sprintf("%s %d", d.station, d.runs)
+	start := noon.Add(time.Duration(c.minute) * time.Minute)
+	r := Run{ID: e.run, StartedAt: start, Station: d.station, Slot: c.slot}
+	if c.elsewhere {
+		r.Station += " elsewhere"
+	}
+	must(t, d.s.StartRun(ctx, r))
+	f := Finish{RunID: e.run, At: start.Add(time.Minute), Verdict: c.verdict, Code: c.code}
+	if c.unit != 0 {
+		f.MAC = e.mac
+	}
+	if c.verdict == Pass || c.verdict == "" && c.unit != 0 {
+		u, err := d.s.Reserve(ctx, e.run, e.unit(), start)
+		must(t, err)
+		f.UnitID = u.ID
+	}
+	switch c.verdict {
+	case "":
+	case Pass: // as Complete does, without emptying the log each time
+		must(t, d.s.write(ctx, func(x *txn) error { return x.complete(ctx, Completion{UnitID: f.UnitID, RunID: e.run, At: f.At}) }))
+	default:
+		must(t, d.s.FinishRun(ctx, f))
+	}
+}
+
 func TestStory(t *testing.T) {
 	t.Parallel()
 	s := openTemp(t)
