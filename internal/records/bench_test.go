@@ -118,3 +118,35 @@ func BenchmarkVerify(b *testing.B) {
 		must(b, err)
 	}
 }
+
+var benchRuns = flag.Int("runs", 20_000, "how many runs the shift benchmark has in the table; the last 10,000 are its shift")
+
+// fillRuns adds n finished runs, a second apart, by SQL alone: nine in ten a unit that
+// passes at once, the tenth one that fails and passes in the run after. MACs are in
+// no order, as boards come.
+func fillRuns(t testing.TB, path string, n int) {
+	t.Helper()
+	db := raw(t, path)
+	_, err := db.ExecContext(t.Context(), `WITH RECURSIVE numbers (n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?1),
+		runs_of (n, unit, at) AS (SELECT n, n - (n % 10 = 9), strftime('%Y-%m-%dT%H:%M:%S.000000000Z', ?2 + n, 'unixepoch') FROM numbers)
+		INSERT INTO runs (run, started_at, station, slot, port, profile_name, profile_sha256, version, operator, mac, finished_at, verdict)
+		SELECT 'run-' || n, at, 'line 1', 1 + n % 24, 'usb:1-1.4.' || (n % 24), 'demo', ?3, 'test', 'mia',
+			printf('24:0a:c4:%02x:%02x:%02x', unit * 7919 % 256, unit * 7919 / 256 % 256, unit * 7919 / 65536 % 256),
+			at, iif(n % 10 = 8, 'FAIL', 'PASS') FROM runs_of`, n, noon.Unix(), sum("profile"))
+	must(t, err)
+}
+
+// BenchmarkShiftCounts: go test -run '^$' -bench ShiftCounts ./internal/records -runs 1000000
+func BenchmarkShiftCounts(b *testing.B) {
+	s := openTemp(b)
+	fillRuns(b, s.Path(), *benchRuns)
+	since := noon.Add(time.Duration(*benchRuns-10_000) * time.Second)
+	b.Run(fmt.Sprintf("runs=%d", *benchRuns), func(b *testing.B) {
+		for b.Loop() {
+			c, err := s.ShiftCounts(b.Context(), "line 1", since)
+			if err != nil || c.First != 8000 || c.Retested != 1000 {
+				b.Fatalf("%+v, %v", c, err)
+			}
+		}
+	})
+}

@@ -161,7 +161,7 @@ func TestLookupsUseIndexes(t *testing.T) {
 	t.Parallel()
 	s := openTemp(t)
 	history(t, s)
-	seen := 0
+	seen, details := 0, []string(nil)
 	planned := func(query string, args ...any) {
 		seen++
 		rows, err := s.r.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
@@ -171,6 +171,7 @@ func TestLookupsUseIndexes(t *testing.T) {
 			var id, parent, unused int
 			var detail string
 			must(t, rows.Scan(&id, &parent, &unused, &detail))
+			details = append(details, detail)
 			if strings.HasPrefix(detail, "SCAN") && !strings.HasPrefix(detail, "SCAN firmware") && detail != "SCAN CONSTANT ROW" {
 				t.Errorf("%s\n\t%s", query, detail)
 			}
@@ -183,11 +184,32 @@ func TestLookupsUseIndexes(t *testing.T) {
 			t.Errorf("%s: %v", query, err)
 		}
 	}
+	details = nil
+	_, err := shiftCounts(t.Context(), spy, "line 1", noon)
+	must(t, err)
+	if plan := strings.Join(details, "; "); !strings.Contains(plan, "runs_station") || !strings.Contains(plan, "runs_vain") || strings.Contains(plan, "TEMP") {
+		t.Errorf("a shift is counted by %s", plan)
+	}
+	for what, query := range map[string]func() error{
+		"due":    func() error { _, err := labelsDue(t.Context(), spy, "line 1", noon); return err },
+		"copies": func() error { _, err := copiesOf(t.Context(), spy, 1); return err },
+		"badge":  func() error { _, err := personByBadge(t.Context(), spy, ada().Badge); return err },
+	} {
+		if err := query(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 	if seen < 30 {
 		t.Errorf("only %d queries were looked at", seen)
 	}
 	planned("SELECT id FROM units WHERE state = ? AND state <> 'complete' ORDER BY id", "open")
 	planned("SELECT id FROM runs WHERE unit_id = ? ORDER BY started_at", 1)
+	planned(completedSince, "line 1", noon.Format(timeLayout))
+	planned(attempts, newExample(1).mac, interrupted)
+	planned(actQuery+" WHERE station = ? AND kind = ? ORDER BY id DESC LIMIT 1", "line 1", "job")
+	planned(actQuery+" WHERE at >= ? ORDER BY at DESC, id DESC LIMIT ?", noon.Format(timeLayout), 9)
+	planned(actQuery+" WHERE subject = ? AND subject <> '' ORDER BY at DESC, id DESC LIMIT ?", "J-1", 9)
+	planned(activePeople+"AND name = ?", "ada")
 }
 
 // spy shows each query to a test before it runs.
