@@ -10,8 +10,8 @@ import (
 	"testing/iotest"
 )
 
-// Vectors of the Argon2 reference implementation (phc-winner-argon2, src/test.c,
-// "Argon2id test suite, v=19"): password "password", salt "somesalt".
+// Vectors of the Argon2 reference implementation (github.com/P-H-C/phc-winner-argon2,
+// src/test.c, Argon2id, version 0x13): password "password", salt "somesalt".
 func TestCheckPINAgainstTheReference(t *testing.T) {
 	for _, encoded := range []string{
 		"$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
@@ -121,6 +121,7 @@ func TestParsePINHash(t *testing.T) {
 		"short sum":          "$argon2id$v=19$m=256,t=2,p=1$" + salt + "$nf65",
 		"no sum":             "$argon2id$v=19$m=256,t=2,p=1$" + salt + "$",
 		"padding":            "$argon2id$v=19$m=256,t=2,p=1$" + salt + "==$" + sum,
+		"bits to spare":      "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHR$" + sum,
 		"line end":           "$argon2id$v=19$m=256,t=2,p=1$" + salt + "$" + sum + "\n",
 		"too long":           "$argon2id$v=19$m=256,t=2,p=1$" + salt + "$" + strings.Repeat("A", 300),
 	} {
