@@ -150,7 +150,7 @@ func (f *Floor) unit(ctx context.Context, s Slot, mac string) <-chan struct{} {
 		Kind: SlotVerdict, Slot: s.Number, MAC: res.MAC, Serial: res.Serial,
 		Verdict: res.Verdict, Code: res.Code, Text: res.Text, Do: res.Do, Exit: &res.Exit,
 	})
-	f.cfg.Orders.Settle(*order, f.spent(context.WithoutCancel(ctx), *order, res))
+	f.cfg.Orders.Settle(s.Number, *order, f.spent(context.WithoutCancel(ctx), *order, res))
 	return nil
 }
 

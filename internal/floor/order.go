@@ -32,7 +32,7 @@ type Dispatch interface {
 	Take(slot int, mac string, known bool) (o *Order, again <-chan struct{})
 	// Settle ends the work on a unit. An order is spent when its serial number
 	// belongs to a unit now.
-	Settle(o Order, spent bool)
+	Settle(slot int, o Order, spent bool)
 	// Over is closed when nothing is left to be done and nobody is at work.
 	Over() <-chan struct{}
 	// Left reports whether there is something that nobody did.
@@ -109,7 +109,7 @@ func (q *queue) Take(slot int, mac string, known bool) (o *Order, again <-chan s
 }
 
 // Settle ends the work on a unit. An order that was not spent comes back.
-func (q *queue) Settle(o Order, spent bool) {
+func (q *queue) Settle(slot int, o Order, spent bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.busy--

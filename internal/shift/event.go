@@ -40,8 +40,9 @@ const (
 	SlotStopped   = "slot.stopped"     // Code, Text, Do: out of use until a lead unlocks it
 	SlotOff       = "slot.off"         // left out by a lead or the profile
 	SlotOn        = "slot.on"
-	UnitParked    = "unit.parked" // after its run: too many attempts, or by hand
-	ScanRead      = "scan.read"   // something was scanned, and what it meant
+	UnitParked    = "unit.parked"   // after its run: too many attempts, or by hand
+	UnitReleased  = "unit.released" // by a lead: it may be put in again
+	ScanRead      = "scan.read"     // something was scanned, and what it meant
 	PersonIn      = "person.in"
 	PersonOut     = "person.out"
 	PINAsked      = "pin.asked"   // Person: whose
@@ -128,6 +129,7 @@ type LabelFacts struct {
 	Serial string `json:"serial"`
 	Copy   int    `json:"copy,omitempty"` // 1: the first; more: reprints
 	Read   string `json:"read,omitempty"` // what was scanned instead
+	Due    int    `json:"due"`            // labels that are not closed yet, with this one
 }
 
 // Counts are the counters of the shift. Units are counted by MAC, attempts by run.

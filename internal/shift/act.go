@@ -1,0 +1,333 @@
+package shift
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"provision/internal/fault"
+	"provision/internal/floor"
+	"provision/internal/job"
+	"provision/internal/people"
+	"provision/internal/records"
+)
+
+// needs says which role an intent takes; those that are not here everybody may ask
+// for.
+var needs = map[IntentKind]people.Role{
+	Arm: people.Lead, Unlock: people.Lead, Exclude: people.Lead, Release: people.Lead, Reprint: people.Lead,
+	changeJob: people.Lead, Details: people.Lead,
+}
+
+// changeJob is asked for by scanning a traveller.
+const changeJob IntentKind = "job"
+
+// reasons are the answers to the question that stands before an act. An act that is
+// not here needs no reason.
+var reasons = map[IntentKind][]string{
+	Arm:       {"reason.job_yes"},
+	changeJob: {"reason.job_yes"},
+	Unlock:    {"reason.fixture_cleaned", "reason.contacts_replaced", "reason.material_changed", "reason.other"},
+	Exclude:   {"reason.fixture_cleaned", "reason.contacts_replaced", "reason.other"},
+	Release:   {"reason.retest_agreed", "reason.operator_error", "reason.wrong_label", "reason.other"},
+	Reprint:   {"reason.label_damaged", "reason.label_lost", "reason.wrong_label", "reason.other"},
+	Quarant:   {"reason.operator_error", "reason.wrong_label", "reason.other"},
+}
+
+// choice is an open question.
+type choice struct {
+	Choice
+	intent Intent
+	job    *job.Job // offered by a traveller
+}
+
+// choiceTime is how long a question stays open.
+const choiceTime = 60 * time.Second
+
+// Do takes what a person asks for. It returns at once; what came of it is told as
+// events.
+func (s *Shift) Do(in Intent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.desk.Touch(s.now())
+	s.intend(in)
+}
+
+// intend does what is asked, or asks why first. The caller holds mu.
+func (s *Shift) intend(in Intent) {
+	if role, ok := needs[in.Kind]; ok && !s.allowed(role) {
+		s.trouble(in.Slot, faultOf(fault.NotAllowed))
+		return
+	}
+	if f := s.possible(in); f.Code != "" {
+		s.trouble(in.Slot, f)
+		return
+	}
+	if _, ok := reasons[in.Kind]; ok {
+		s.ask(&choice{intent: in})
+		return
+	}
+	switch in.Kind {
+	case Scanned:
+		s.scanned(in.Text)
+	case PINGiven:
+		s.pinGiven(in.Text)
+	case Choose:
+		s.chosen(in.Text)
+	case Disarm:
+		s.disarm()
+	case Lookup:
+		s.lookUp(in.Text)
+	case History:
+		s.history()
+	case Details:
+		s.details(in.Slot)
+	case Explain:
+		s.explain(in)
+	case SelfTest:
+		s.selfTest()
+	case SignOut:
+		s.signOut()
+	case HandUnit, HandsAuto:
+		s.hands(in)
+	case Quit:
+		s.quit = true
+		s.wake()
+		s.leave()
+	case QuitNow:
+		s.quit = true
+		s.stop(context.Canceled)
+	}
+}
+
+// trouble tells why something is not done.
+func (s *Shift) trouble(slot int, f Fault) {
+	s.tell(f.on(Event{Event: floor.Event{Kind: Trouble, Slot: slot}}))
+}
+
+// possible finds what stands in the way of an act before a reason is asked for.
+func (s *Shift) possible(in Intent) Fault {
+	sl := s.slots[in.Slot]
+	refuse := func(text string) Fault { return Fault{Code: fault.NotAllowed, Text: text} }
+	switch in.Kind {
+	case Unlock:
+		if in.Slot == 0 && s.locked == nil {
+			return refuse("The station is not locked.")
+		}
+		if sl != nil && !sl.stopped {
+			return refuse("This slot is not stopped.")
+		}
+	case Quarant, Release:
+		if sl == nil || sl.mac == "" {
+			return refuse("No unit is known in this slot.")
+		}
+		if sl.busy {
+			return refuse("The unit is being worked on: wait until it has its verdict.")
+		}
+	case Reprint:
+		if s.cfg.Printer == nil {
+			return refuse("This station prints no labels.")
+		}
+		if in.Text == "" && (sl == nil || sl.last.Serial == "") {
+			return refuse("No finished unit is known in this slot.")
+		}
+	case Arm:
+		if s.armed {
+			return refuse("The job is armed already.")
+		}
+	}
+	if in.Slot != 0 && sl == nil {
+		return refuse(fmt.Sprintf("This station has no slot %d.", in.Slot))
+	}
+	return Fault{}
+}
+
+// ask opens a question; the one that was open is given up.
+func (s *Shift) ask(c *choice) {
+	c.Choice = Choice{
+		Action: string(c.intent.Kind), Subject: s.subject(c), Facts: s.factsFor(c),
+		Keys: reasons[c.intent.Kind], Until: s.now().Add(choiceTime),
+	}
+	s.choice = c
+	s.tell(Event{Event: floor.Event{Kind: ChoiceAsked, Slot: c.intent.Slot}, Choice: &c.Choice})
+}
+
+// subject names what a question is about.
+func (s *Shift) subject(c *choice) string {
+	in := c.intent
+	switch {
+	case c.job != nil:
+		return c.job.Profile.Job.ID
+	case in.Kind == Arm:
+		return s.facts.ID
+	case in.Text != "":
+		return in.Text
+	case in.Kind == Release || in.Kind == Quarant || in.Kind == Reprint:
+		sl := s.slots[in.Slot]
+		if sl.last.Serial != "" && sl.last.MAC == sl.mac {
+			return sl.last.Serial
+		}
+		return sl.mac
+	case in.Slot != 0:
+		return strconv.Itoa(in.Slot)
+	}
+	return ""
+}
+
+// factsFor is what has to be looked at before the answer.
+func (s *Shift) factsFor(c *choice) []Fact {
+	switch c.intent.Kind {
+	case Arm:
+		return jobFacts(s.job)
+	case changeJob:
+		return jobFacts(c.job)
+	case Release:
+		last := s.slots[c.intent.Slot].last
+		return []Fact{{"record.verdict", last.Verdict + " " + string(last.Code)}, {"record.mac", last.MAC}}
+	}
+	return nil
+}
+
+// chosen is the answer to the open question.
+func (s *Shift) chosen(key string) {
+	c := s.choice
+	if c == nil || key != "" && !slices.Contains(c.Keys, key) {
+		return
+	}
+	s.choice = nil
+	s.tell(Event{Event: floor.Event{Kind: ChoiceClosed, Slot: c.intent.Slot}})
+	if key == "" {
+		return
+	}
+	who, ok := s.use(c.intent.Kind)
+	if !ok {
+		s.trouble(c.intent.Slot, faultOf(fault.NotAllowed))
+		return
+	}
+	s.act(c, who, key)
+}
+
+// act writes down what is about to be done, by whom and why, and then does it: what
+// cannot be recorded is not done.
+func (s *Shift) act(c *choice, who PersonFacts, reason string) {
+	in := c.intent
+	a := records.Act{
+		At: s.now(), Station: s.cfg.Facts.Station, Slot: in.Slot, Person: who.Name, Role: records.Role(who.Role),
+		Kind: string(in.Kind), Reason: reason, Subject: c.Subject,
+	}
+	s.slow.Put(func() {
+		ctx, done := context.WithTimeout(s.context(), patience)
+		defer done()
+		err := s.store.SaveAct(ctx, a)
+		if err == nil {
+			err = s.onRecord(ctx, c, a)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if err != nil {
+			s.trouble(in.Slot, faultOf(fault.Database).with("Not done: "+err.Error()))
+			return
+		}
+		s.done(c, who, reason)
+	})
+}
+
+// onRecord is the part of an act that the records do.
+func (s *Shift) onRecord(ctx context.Context, c *choice, a records.Act) error {
+	s.mu.Lock()
+	var mac string
+	var code fault.Code
+	if sl := s.slots[c.intent.Slot]; sl != nil {
+		mac, code = sl.mac, sl.last.Code
+	}
+	s.mu.Unlock()
+	switch c.intent.Kind {
+	case Release:
+		return s.store.Release(ctx, records.Release{MAC: mac, Person: a.Person, Reason: a.Reason, At: a.At})
+	case Quarant:
+		return s.store.Park(ctx, records.Parking{MAC: mac, Code: string(code), Person: a.Person, Reason: a.Reason, At: a.At})
+	}
+	return nil
+}
+
+// done is the part of an act that the station does. The caller holds mu.
+func (s *Shift) done(c *choice, who PersonFacts, reason string) {
+	sl := s.slots[c.intent.Slot]
+	switch c.intent.Kind {
+	case Arm:
+		s.armed = true
+		s.jobChanged(Armed)
+		s.wake()
+	case changeJob:
+		s.setJob(c.job)
+	case Unlock:
+		s.unlock(sl)
+	case Exclude:
+		s.exclude(sl)
+	case Reprint:
+		serial := c.intent.Text
+		if serial == "" {
+			serial = sl.last.Serial
+		}
+		s.print(serial, c.intent.Slot, who.Name, reason)
+	case Release:
+		s.tell(Event{Event: floor.Event{Kind: UnitReleased, Slot: sl.number, MAC: sl.mac, Serial: sl.last.Serial}})
+	case Quarant:
+		ev := Event{Event: floor.Event{Kind: UnitParked, Slot: sl.number, MAC: sl.mac, Serial: sl.last.Serial, Code: sl.last.Code}}
+		s.enter(sl, &ev, Park, true)
+		s.tell(ev)
+	}
+}
+
+func (s *Shift) disarm() {
+	s.armed = false
+	s.jobChanged(Disarmed)
+}
+
+// unlock frees a slot, or without one the station.
+func (s *Shift) unlock(sl *slot) {
+	if sl == nil {
+		s.locked = nil
+		clear(s.failed)
+		clear(s.failedIn)
+		s.tell(Event{Event: floor.Event{Kind: StationFree}})
+	} else {
+		sl.stopped, sl.failed = false, nil
+		ev := Event{Event: floor.Event{Kind: SlotOn, Slot: sl.number}}
+		if !sl.judged {
+			s.enter(sl, &ev, Ready, false)
+		}
+		s.tell(ev)
+	}
+	s.wake()
+}
+
+// exclude leaves a slot out, or takes it in again. A unit that is being worked on
+// is finished first.
+func (s *Shift) exclude(sl *slot) {
+	sl.off = !sl.off
+	ev := Event{Event: floor.Event{Kind: SlotOn, Slot: sl.number}}
+	st := Ready
+	if sl.off {
+		ev.Kind, st = SlotOff, Off
+	}
+	if !sl.busy {
+		s.enter(sl, &ev, st, false)
+	}
+	s.tell(ev)
+	s.wake()
+}
+
+// hands moves virtual units.
+func (s *Shift) hands(in Intent) {
+	switch {
+	case s.cfg.Hands == nil:
+	case in.Kind == HandUnit:
+		s.cfg.Hands.Toggle(in.Slot)
+	default:
+		s.auto = !s.auto
+		s.cfg.Hands.Auto(s.auto)
+	}
+}

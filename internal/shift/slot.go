@@ -1,0 +1,135 @@
+package shift
+
+import (
+	"provision/internal/fault"
+	"provision/internal/floor"
+	"provision/internal/station"
+)
+
+// slot is one place in the fixture, as the people in front of it know it.
+type slot struct {
+	number int
+	state  State
+	judged bool // the state is a verdict: it stays until the next unit is there
+
+	mac     string // of the unit that sits here, or was the last to sit here
+	present bool   // it sits here
+	busy    bool   // it is being worked on
+	waiting State  // what it waits for: why Take had nothing for it
+	why     Fault  // beside waiting
+	serial  string // scanned for the unit that sits here, not yet taken
+	last    floor.Event
+
+	off     bool            // left out by a lead
+	stopped bool            // out of use after too many failures
+	failed  map[string]bool // units that failed here since the last PASS, by MAC
+	shown   int64           // when progress was last passed on, in units of progressPeriod
+}
+
+// Rest is part of floor.Dispatch: a slot that was left out is not looked at.
+func (s *Shift) Rest(n int) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.slots[n].off {
+		return s.changed
+	}
+	return nil
+}
+
+// Take is part of floor.Dispatch: what is asked of the unit in a slot. The state
+// that the slot shows follows with the floor's next event about it, in the order of
+// the floor's events.
+func (s *Shift) Take(n int, mac string, known bool) (*floor.Order, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sl := s.slots[n]
+	if sl.mac != mac {
+		sl.serial = ""
+	}
+	sl.mac, sl.present = mac, true
+	order, waiting, why := s.orderFor(sl, mac, known)
+	if order == nil {
+		sl.waiting, sl.why = waiting, why
+		return nil, s.changed
+	}
+	sl.waiting, sl.why, sl.busy = "", Fault{}, true
+	order.Job, order.Operator = s.job, s.operator()
+	return order, nil
+}
+
+// orderFor finds what to do with a unit, or what it waits for. The caller holds mu.
+func (s *Shift) orderFor(sl *slot, mac string, known bool) (*floor.Order, State, Fault) {
+	switch {
+	case s.quit:
+		return nil, Skip, Fault{}
+	case s.locked != nil:
+		return nil, Lock, s.locked.Fault
+	case sl.stopped:
+		return nil, Lock, faultOf(fault.SlotStopped)
+	case !s.armed:
+		return nil, Lock, faultOf(fault.NotArmed)
+	case s.job.Profile.People.SignIn == station.SignInBadge && s.operator() == "":
+		return nil, Lock, faultOf(fault.NotAllowed)
+	case known:
+		return &floor.Order{MAC: mac}, "", Fault{}
+	case s.facts.Quota > 0 && s.facts.Made+s.begun() >= s.facts.Quota:
+		return nil, Lock, faultOf(fault.QuotaEmpty)
+	case !s.scansSerials():
+		return &floor.Order{}, "", Fault{}
+	}
+	serial := s.serialFor(sl, mac)
+	if serial == "" {
+		return nil, Scan, Fault{}
+	}
+	return &floor.Order{Serial: serial}, "", Fault{}
+}
+
+// begun is how many units are being worked on. The caller holds mu.
+func (s *Shift) begun() (n int) {
+	for _, sl := range s.slots {
+		if sl.busy {
+			n++
+		}
+	}
+	return n
+}
+
+// scansSerials reports whether labels bring the serial numbers.
+func (s *Shift) scansSerials() bool {
+	switch s.job.Profile.Unit.Serial.Source {
+	case station.SourceSequence, station.SourceList:
+		return false
+	}
+	return true
+}
+
+// Settle is part of floor.Dispatch.
+func (s *Shift) Settle(n int, o floor.Order, spent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sl := s.slots[n]
+	sl.busy = false
+	if !spent && o.Serial != "" {
+		s.bind(sl.mac, o.Serial)
+	}
+	s.leave()
+}
+
+// leave ends the shift when it was asked to end and nobody is at work. The caller
+// holds mu.
+func (s *Shift) leave() {
+	if !s.quit || s.begun() > 0 {
+		return
+	}
+	select {
+	case <-s.over:
+	default:
+		close(s.over)
+	}
+}
+
+// Over is part of floor.Dispatch.
+func (s *Shift) Over() <-chan struct{} { return s.over }
+
+// Left is part of floor.Dispatch: a shift has no work order that could be left.
+func (s *Shift) Left() bool { return false }
