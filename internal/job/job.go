@@ -35,7 +35,8 @@ type Job struct {
 	FlashNeeds uint32 // bytes of flash that the images and the table need at least
 	Warnings   []string
 
-	images []*image.Image // bootloader and app: what chip revisions they run on
+	images []*image.Image  // bootloader and app: what chip revisions they run on
+	order  map[string]bool // serial numbers that belong to the job, upper case; nil: all do
 }
 
 // Region is a piece of flash as a plain file would have it, in whole sectors.
@@ -169,6 +170,7 @@ func (b *builder) warnf(format string, args ...any) {
 func (b *builder) build() {
 	b.policy()
 	b.recipients()
+	b.order()
 	b.publicKey()
 	b.bootloader()
 	if b.table() {
