@@ -150,10 +150,11 @@ func (a *Assembler) hold(r rune, at time.Time, events []Event) []Event {
 		a.known++
 	}
 	enough := a.known >= a.cfg.MinLength
-	if enough || len(a.text) > MaxLength { // the latter: hardly anything that can be seen
-		a.phase, a.text, a.prefixed = scanning, cleaned(a.text), false
+	if !enough && len(a.text) <= MaxLength {
+		return events
 	}
-	if !enough && a.phase == scanning {
+	a.phase, a.text, a.prefixed = scanning, cleaned(a.text), false
+	if !enough { // hardly anything of it can be seen
 		return a.lose(at.Add(a.cfg.Pause), events)
 	}
 	return events
@@ -219,7 +220,7 @@ func (a *Assembler) lose(quiet time.Time, events []Event) []Event {
 
 // heldDown reports whether text is what a key sends that is held down.
 func heldDown(text []rune) bool {
-	return len(text) > 0 && len(slices.Compact(slices.Clone(text))) == 1
+	return len(text) > 0 && !slices.ContainsFunc(text, func(r rune) bool { return r != text[0] })
 }
 
 // enter is the key of a terminator.

@@ -123,7 +123,7 @@ func TestAssembler(t *testing.T) {
 		{"no end, q in front", "", "<5>qSN-1234", "broken:qSN-1234"},
 		{"the end after it was given up", "", "SN-1234<!200>\r", "broken:SN-1234"},
 		{"the rest after it was given up", "", "SN-1234<!250>q7\r\n", "broken:SN-1234"},
-		{"the rest trickles in", "", "SN-1234<!250><140>quit\r", "broken:SN-1234"},
+		{"the rest trickles in", "", "SN-1234<!100><140>quit\r", "broken:SN-1234"},
 		{"a key after it was given up", "", "SN-1234<!400>q", "broken:SN-1234 q"},
 		{"Enter after it was given up", "", "SN-1234<!400>\r", "broken:SN-1234 enter"},
 		{"a scan after it was given up", "", "SN-12<!400>SN-1234\r", "broken:SN-12 scan:SN-1234"},
