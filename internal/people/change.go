@@ -6,7 +6,7 @@ import "time"
 type Change struct {
 	Kind   ChangeKind
 	Person Person
-	Why    Why       // of SignedOut
+	Why    Why       // of SignedOut; Resumed of SignedIn, or empty
 	Until  time.Time // SignedIn: signed out then; PINWanted: given up then; PINRefused: no other try before then, zero: try again
 }
 
@@ -22,16 +22,18 @@ const (
 	PINClosed  ChangeKind = "pin.closed"  // no PIN is asked for any more
 )
 
-// Why says why somebody is not signed in any more.
+// Why says why somebody is not signed in any more, or is again.
 type Why string
 
-// The reasons.
+// The reasons. Resumed is of an operator who was signed in all the time: nobody's
+// badge was read.
 const (
 	Asked    Why = "asked"    // signed out
 	Replaced Why = "replaced" // somebody else signed in
 	Used     Why = "used"     // the elevation was for one act
 	Idle     Why = "idle"     // no sign of them
 	TimeUp   Why = "time_up"  // the shift or the elevation is over
+	Resumed  Why = "resumed"  // the lead or engineer above is gone
 )
 
 // Changes returns what happened since it was last called, in order, and forgets it.
@@ -41,8 +43,8 @@ func (d *Desk) Changes() []Change {
 	return changes
 }
 
-func (d *Desk) in(s Session) {
-	d.changes = append(d.changes, Change{Kind: SignedIn, Person: s.Person, Until: s.Until})
+func (d *Desk) in(s Session, why Why) {
+	d.changes = append(d.changes, Change{Kind: SignedIn, Person: s.Person, Why: why, Until: s.Until})
 }
 
 func (d *Desk) out(p Person, why Why) {

@@ -108,7 +108,7 @@ func (d *Desk) signIn(p Person, now time.Time) {
 		d.out(d.below.Person, Replaced)
 	}
 	d.below = &Session{p, now.Add(d.cfg.Shift)}
-	d.in(*d.below)
+	d.in(*d.below, "")
 }
 
 // elevate puts a person who proved who they are above the operator.
@@ -117,7 +117,7 @@ func (d *Desk) elevate(p Person, now time.Time) {
 		d.out(d.above.Person, Replaced)
 	}
 	d.above, d.lastSign = &Session{p, now.Add(d.cfg.Elevation)}, now
-	d.in(d.top())
+	d.in(d.top(), "")
 }
 
 // lower ends an elevation; the operator below is there again, unless their shift is
@@ -126,7 +126,7 @@ func (d *Desk) lower(why Why, now time.Time) {
 	d.out(d.above.Person, why)
 	d.above = nil
 	if d.endShift(now); d.below != nil {
-		d.in(*d.below)
+		d.in(*d.below, Resumed)
 	}
 }
 

@@ -127,7 +127,7 @@ func TestDesk(t *testing.T) {
 			{25 * s, use(load), "by cleo", "cleo"},
 			{25 * s, use(history), "by cleo", "cleo"},
 			{25 * s, use(details), "needs more", "cleo"},
-			{30 * s, use(unlock), "by cleo, out cleo used, in anna 10h0m0s", "anna"},
+			{30 * s, use(unlock), "by cleo, out cleo used, in anna resumed 10h0m0s", "anna"},
 			{31 * s, use(unlock), "needs more", "anna"},
 		}},
 		{"an engineer reads as long as the elevation lasts", []step{
@@ -150,13 +150,13 @@ func TestDesk(t *testing.T) {
 			{0, pin("cleo", true), "pin.closed cleo, in cleo 1m0s", "cleo"},
 			{40 * s, touch, "", "cleo"},
 			{99 * s, nothing, "", "cleo"},
-			{100 * s, use(unlock), "needs more, out cleo idle, in anna 10h0m0s", "anna"},
+			{100 * s, use(unlock), "needs more, out cleo idle, in anna resumed 10h0m0s", "anna"},
 		}},
 		{"a lead signs out before the operator does", []step{
 			{0, badge(anna), "in anna 10h0m0s", "anna"},
 			{0, badge(cleo), "pin.wanted cleo 30s", "anna"},
 			{0, pin("cleo", true), "pin.closed cleo, in cleo 1m0s", "cleo"},
-			{1 * s, signOut, "out cleo asked, in anna 10h0m0s", "anna"},
+			{1 * s, signOut, "out cleo asked, in anna resumed 10h0m0s", "anna"},
 			{2 * s, signOut, "out anna asked", ""},
 		}},
 		{"the operator's shift ends behind the lead", []step{
