@@ -49,7 +49,7 @@ func (s slot) unit() string {
 func (p painter) letterFoot(s slot, w int) []note {
 	var out []note
 	if s.working() {
-		out = append(out, note{faceOf(s.state).st, p.progress(s, min(w, 60))})
+		out = append(out, note{faceOf(s.state).st, p.progress(s, min(w, 60), p.tails(s)...)})
 		if step := p.stepText(s); step != "" {
 			out = append(out, note{plain, p.lk.cut(step, w)})
 		}
@@ -72,15 +72,15 @@ const (
 )
 
 // bigWord is the word of s in the largest letters that leave room for the notes,
-// and how many rows of notes remain. What to do is given up last; nil: the word has
-// no block letters or no room.
+// and how many rows of notes remain. The first note is never given up; nil: the
+// word has no block letters or no room for them.
 func (p painter) bigWord(a area, s slot, foot []note) (big []string, kept int) {
 	least := small
 	if len(p.slots) == 1 {
 		least = tall
 	}
 	word := s.word(p.model, p.tx)
-	for kept = min(len(foot), a.h-least); kept >= 0; kept-- {
+	for kept = min(len(foot), a.h-least); kept >= min(1, len(foot)); kept-- {
 		big = letters(word, a.w, a.h-kept-1, p.lk)
 		if len(big) >= least {
 			return big, kept

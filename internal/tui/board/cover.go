@@ -50,11 +50,11 @@ func (p painter) drawScan(a area) {
 	if !b.OK {
 		st = amber | bold
 	}
-	title := p.tx.Text("meaning." + b.Meaning)
+	what := p.tx.Text("meaning." + b.Meaning)
 	if b.slot > 0 {
-		title += "   " + p.tx.Text("tile.slot", "n", strconv.Itoa(b.slot))
+		what += "   " + p.tx.Text("tile.slot", "n", strconv.Itoa(b.slot))
 	}
-	y := p.column(a, 0, bold, p.tx.Text("scan.read")+": "+title)
+	y := p.column(a, 0, bold, p.tx.Text("scan.read")+": "+what)
 	y = p.large(a, y+1, st, b.Text, a.h-y-5)
 	if b.OK {
 		return
@@ -89,14 +89,14 @@ func (p painter) drawPIN(a area) {
 // What is for ever stands out where it is decided.
 func (p painter) drawChoice(a area) {
 	c := p.choice
-	title := p.tx.Text("action." + c.Action)
+	head := title(p.tx.Text("action." + c.Action))
 	if c.Subject != "" {
-		title += ": " + c.Subject
+		head += ": " + c.Subject
 	}
 	if n := p.seconds(c.Until); n > 0 {
-		title += "   " + p.tx.Text("tile.left", "s", strconv.Itoa(n))
+		head += "   " + p.tx.Text("tile.left", "s", strconv.Itoa(n))
 	}
-	y := p.column(a, 0, bold, title)
+	y := p.column(a, 0, bold, head)
 	answers := min(len(c.Keys), 9)
 	room := max(0, a.h-y-answers-2)
 	p.scrolled(a.sub(0, y, a.w, room), p.choiceFacts(a.w-2))

@@ -16,12 +16,16 @@ type span struct {
 	drop int
 }
 
-const gap = 3 // columns between two spans
+const gap = 2 // columns between two spans
 
 // row draws left at the left end of row y and right at its right end.
 func (p painter) row(a area, y int, left, right []span) {
 	left, right = present(left), present(right)
-	for spansWidth(left)+spansWidth(right)+gap > a.w {
+	between := gap
+	if len(right) == 0 {
+		between = 0
+	}
+	for spansWidth(left)+spansWidth(right)+between > a.w {
 		if !dropOne(&left, &right) {
 			break
 		}
@@ -131,13 +135,13 @@ func (p painter) countSpans(w int) []span {
 		drop int
 	}{
 		{"in", strconv.Itoa(c.In), 1},
-		{"first", strconv.Itoa(c.First), 3},
+		{"first", strconv.Itoa(c.First), 2},
 		{"retested", strconv.Itoa(c.Retested), 5},
 		{"failed", strconv.Itoa(c.Failed), 1},
-		{"parked", strconv.Itoa(c.Parked), 4},
+		{"parked", strconv.Itoa(c.Parked), 7},
 		{"errors", strconv.Itoa(c.Errors), 6},
-		{"per_hour", p.perHour(), 2},
-		{"fpy", p.yield(), 2},
+		{"per_hour", p.perHour(), 4},
+		{"fpy", p.yield(), 3},
 	}
 	for _, table := range []string{"counts.", "short."} {
 		var out []span
@@ -254,7 +258,7 @@ func (p painter) strip(a area) int {
 	}
 	const bare = len("12x ")
 	cell := p.wordWidth() + len("12 x  ")
-	if cell*len(p.slots) > a.w {
+	if rows := (len(p.slots) + max(1, a.w/cell) - 1) / max(1, a.w/cell); rows > 1 && rows > a.h/8 {
 		cell = bare
 	}
 	perRow := max(1, a.w/cell)

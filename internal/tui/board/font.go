@@ -222,17 +222,23 @@ func letters(text string, w, h int, lk look) []string {
 }
 
 // drawings are the ways to draw a line of text, the most visible first.
-func drawings(lk look) []func(string) []string {
-	var out []func(string) []string
+func drawings(lk look) []drawing {
+	var out []drawing
 	for _, s := range scales {
-		out = append(out, func(line string) []string { return scaled(pixels(line, wide), s[0], s[1], lk) })
+		out = append(out, drawing{1, func(line string) []string { return scaled(pixels(line, wide), s[0], s[1], lk) }})
 	}
 	if lk.ascii {
-		return append(out, stroked)
+		return append(out, drawing{0, stroked})
 	}
 	return append(out,
-		func(line string) []string { return halved(pixels(line, wide)) },
-		func(line string) []string { return halved(pixels(line, narrow)) })
+		drawing{0, func(line string) []string { return halved(pixels(line, wide)) }},
+		drawing{0, func(line string) []string { return halved(pixels(line, narrow)) }})
+}
+
+// drawing is a way to draw a line of text.
+type drawing struct {
+	apart int // blank rows between two lines
+	rows  func(line string) []string
 }
 
 // breaks are the ways to set words on lines: on one, on two, on one each.
@@ -248,10 +254,10 @@ func breaks(words []string) [][]string {
 }
 
 // stack draws lines one below the other, each in the middle; nil if they do not fit.
-func stack(lines []string, w, h int, draw func(string) []string) []string {
+func stack(lines []string, w, h int, draw drawing) []string {
 	var out []string
 	for i, line := range lines {
-		rows := draw(line)
+		rows := draw.rows(line)
 		if len(rows) == 0 {
 			return nil
 		}
@@ -260,7 +266,7 @@ func stack(lines []string, w, h int, draw func(string) []string) []string {
 			return nil
 		}
 		if i > 0 {
-			out = append(out, "")
+			out = append(out, make([]string, draw.apart)...)
 		}
 		for _, row := range rows {
 			out = append(out, strings.Repeat(" ", (w-n)/2)+row)

@@ -124,7 +124,9 @@ func (m model) applyStation(ev shift.Event) model {
 	case shift.Trouble, shift.LabelFailed, shift.LabelWrong:
 		m.trouble = reasonOf(ev)
 	case shift.LabelPrinted, shift.LabelClosed:
-		m.trouble = nil
+		if m.trouble != nil && (m.trouble.code == fault.PrinterFailed || m.trouble.code == fault.LabelMismatch) {
+			m.trouble = nil
+		}
 	case shift.CountsMade:
 		if ev.Counts != nil {
 			m.counts = *ev.Counts
@@ -238,7 +240,12 @@ func (m model) blink() bool { return m.now.UnixNano()/int64(blinkEvery)%2 != 0 }
 
 // moving reports whether the screen changes by itself several times a second.
 func (m model) moving() bool {
-	return m.scan != nil || slices.ContainsFunc(m.slots, slot.working)
+	return slices.ContainsFunc(m.slots, slot.working)
+}
+
+// counting reports whether seconds are counted down on the screen.
+func (m model) counting() bool {
+	return m.lead.Name != "" && !m.lead.Until.IsZero() || m.choice != nil && !m.choice.Until.IsZero() || m.notice != ""
 }
 
 // atWork is the number of units that must stay where they are.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"provision/internal/fault"
 	"provision/internal/shift"
@@ -79,11 +81,11 @@ func (p painter) pageLines(w int) []line {
 	if p.page == nil {
 		return nil
 	}
-	title := p.tx.Text("page." + p.page.Kind)
+	head := p.tx.Text("page." + p.page.Kind)
 	if p.page.Title != "" {
-		title += ": " + p.page.Title
+		head += ": " + p.page.Title
 	}
-	out := append(wrapped(bold, title, w), nil)
+	out := append(wrapped(bold, head, w), nil)
 	if p.page.Kind == "fault" {
 		out = append(out, p.faultLines(fault.Code(p.page.Title), w)...)
 	}
@@ -125,7 +127,12 @@ func (p painter) factLines(facts []shift.Fact, w int) []line {
 			out = append(out, p.forEver(f.Text, w)...)
 			continue
 		}
-		for i, part := range wrap(f.Text, w-label-2) {
+		value := f.Text
+		if page, known := fault.Lookup(fault.Code(value)); known {
+			name, _, _ := p.tx.Fault(page.Code)
+			value += " " + name
+		}
+		for i, part := range wrap(value, w-label-2) {
 			head := ""
 			if i == 0 {
 				head = p.lk.cut(p.word(f.Key), label)
@@ -160,7 +167,7 @@ func (p painter) forEver(s string, w int) []line {
 func (p painter) tableLines(t shift.Table, w int) []line {
 	out := []line{nil}
 	if t.Title != "" {
-		out = append(out, text(bold, p.word(t.Title)))
+		out = append(out, text(bold, title(p.word(t.Title))))
 	}
 	heads := make([]string, len(t.Heads))
 	for i, h := range t.Heads {
@@ -200,6 +207,12 @@ func columns(rows [][]string) []int {
 
 // fill is s with blanks up to w columns.
 func fill(s string, w int) string { return s + strings.Repeat(" ", max(0, w-width(s))) }
+
+// title is s with a capital at its beginning.
+func title(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
+}
 
 // word is the text of key, or the key itself where it is no word of the catalogue.
 func (p painter) word(key string) string {

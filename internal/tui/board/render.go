@@ -94,7 +94,7 @@ func (p painter) cover() func(area) {
 
 // tooSmall asks for a larger window.
 func (p painter) tooSmall(a area) {
-	w, h := p.needs(a.w, a.h)
+	w, h := p.needs(a.w)
 	lines := append(wrap(p.tx.Text("small.title"), a.w),
 		p.tx.Text("small.needed", "w", strconv.Itoa(w), "h", strconv.Itoa(h)),
 		p.tx.Text("small.present", "w", strconv.Itoa(a.w), "h", strconv.Itoa(a.h)))
@@ -110,9 +110,9 @@ func (p painter) tooSmall(a area) {
 
 // needs is the smallest window that the slots fit into: as wide as this one, if
 // that can be.
-func (p painter) needs(w, h int) (int, int) {
+func (p painter) needs(w int) (int, int) {
 	w = max(w, leastWidth, p.listWidth()+2)
-	for h = leastHeight; h < 200; h++ {
+	for h := leastHeight; ; h++ {
 		head, foot := bands(h)
 		inset := 0
 		if p.locked != nil {
@@ -120,10 +120,9 @@ func (p painter) needs(w, h int) (int, int) {
 		}
 		c := area{w: w - 2*inset, h: h - head - foot - 2*inset}
 		if p.plan(c).fits {
-			break
+			return w, h
 		}
 	}
-	return w, h
 }
 
 // Kinds of frames.

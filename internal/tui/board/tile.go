@@ -97,15 +97,25 @@ func (p painter) leftText(s slot) string {
 	return ""
 }
 
-// progress is a bar in w columns with how far and how long behind it.
-func (p painter) progress(s slot, w int) string {
-	tail := " " + strconv.Itoa(int(s.work.Percent)) + " %"
-	for _, more := range []string{p.leftText(s), p.elapsedText(s)} {
-		if more != "" && width(tail+"  "+more)+leastBar <= w {
-			tail += "  " + more
+// progress is a bar in w columns with how far and how long behind it, as much of
+// that as leaves room for the bar. The first of tails that fits is taken.
+func (p painter) progress(s slot, w int, tails ...string) string {
+	for _, tail := range tails {
+		if width(tail)+1+leastBar <= w {
+			return p.bar(s, w-width(tail)-1) + " " + tail
 		}
 	}
-	return p.bar(s, w-width(tail)) + tail
+	return p.bar(s, w)
+}
+
+// tails are what can stand behind a bar, the most telling first.
+func (p painter) tails(s slot) []string {
+	percent := strconv.Itoa(int(s.work.Percent)) + " %"
+	left := p.leftText(s)
+	if left == "" {
+		return []string{percent + "  " + p.elapsedText(s), percent}
+	}
+	return []string{percent + "  " + left + "  " + p.elapsedText(s), percent + "  " + left, left, p.aside(s), percent}
 }
 
 func (p painter) elapsedText(s slot) string {
@@ -145,7 +155,8 @@ func (p painter) aside(s slot) string {
 }
 
 // wordRow draws the row that bears the word: across the whole width, number first.
-func (p painter) wordRow(a area, s slot) {
+// It reports whether the time or code at its end had room.
+func (p painter) wordRow(a area, s slot) bool {
 	st := s.bar(p.model)
 	a.sub(0, 0, a.w, 1).fill(st, ' ')
 	number := strconv.Itoa(s.number)
@@ -155,41 +166,50 @@ func (p painter) wordRow(a area, s slot) {
 	word := s.word(p.model, p.tx)
 	x := a.put(0, 0, st, number+" "+faceOf(s.state).shapeIn(p.lk)+" ")
 	x = a.put(x, 0, st|bold, p.lk.cut(word, a.w-x))
-	if side := p.aside(s); side != "" && x+1+width(side) < a.w {
-		a.right(0, st, side+" ", p.lk)
+	side := p.aside(s)
+	if side == "" || x+1+width(side) >= a.w {
+		return false
 	}
+	a.right(0, st, side+" ", p.lk)
+	return true
 }
 
 // gridTile is a frame, the row with the word, and as many notes as there are rows.
 func (p painter) gridTile(a area, s slot) {
 	p.box(a, p.frameStyle(s), p.frameKind(s))
 	a = a.inner(1, 1)
-	p.wordRow(a, s)
+	tails := p.tails(s)
+	if p.wordRow(a, s) && s.working() {
+		percent := strconv.Itoa(int(s.work.Percent)) + " %"
+		tails = []string{percent + "  " + p.elapsedText(s), percent}
+	}
 	a = a.sub(1, 1, a.w-2, a.h-1)
 	y := 0
 	if s.working() {
-		a.line(y, faceOf(s.state).st, p.progress(s, a.w), p.lk)
+		a.line(y, faceOf(s.state).st, p.progress(s, a.w, tails...), p.lk)
 		y++
 	}
-	for i, n := range p.gridNotes(s) {
+	notes := p.gridNotes(s, a.w, a.h-y)
+	for i, n := range notes {
 		lines := wrap(n.text, a.w)
-		if i > 0 && len(lines) > 1 {
-			lines = []string{n.text} // only what to do is worth more than a row
+		if after := len(notes) - i - 1; i > 0 && y+len(lines)+after > a.h {
+			lines = []string{n.text} // cut, so that there is a row for what comes after
 		}
 		for _, text := range lines {
-			if y >= a.h {
-				return
-			}
 			a.line(y, n.st, text, p.lk)
 			y++
 		}
 	}
 }
 
-// gridNotes are the notes of a tile: while it works, the step in place of the
-// advice that the word gives already.
-func (p painter) gridNotes(s slot) []note {
+// gridNotes are the notes of a tile with w columns and h rows for them. While it
+// works, the step takes the place of the advice that the word gives already. Advice
+// that is too long gives way to the short one of the state: half a sentence is none.
+func (p painter) gridNotes(s slot, w, h int) []note {
 	notes := p.notes(s)
+	if len(wrap(notes[0].text, w)) > h && !s.gone && !s.waitsForJob(p.model) {
+		notes[0].text = p.tx.Text("act." + string(s.state))
+	}
 	if step := p.stepText(s); s.working() && step != "" {
 		return append([]note{{plain, step}}, append(notes[1:], notes[0])...)
 	}
@@ -232,17 +252,21 @@ func (p painter) listTile(a area, s slot) {
 	}
 	x = 0
 	for _, n := range p.listNotes(s) {
-		if room := rest.w - x; room >= min(width(n.text), 12) {
+		if room := rest.w - x; width(n.text) <= room || n.st&bold == 0 && room >= leastNote {
 			x = rest.put(x, 0, n.st, p.lk.cut(n.text, room)) + 2
 		}
 	}
 }
 
+// leastNote is the room for a note that may be cut: a code and the beginning of its
+// name. What to do is told as a whole or not at all: the word says it too.
+const leastNote = 12
+
 // listProgress is a short bar, the time left and the unit.
 func (p painter) listProgress(s slot, w int) string {
 	const most = 20
 	if w <= most+10 {
-		return p.progress(s, w)
+		return p.progress(s, w, p.tails(s)...)
 	}
 	out := p.bar(s, most) + " " + strconv.Itoa(int(s.work.Percent)) + " %"
 	for _, more := range []string{p.leftText(s), s.serial, p.stepText(s)} {

@@ -1,0 +1,130 @@
+package board
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+
+	"provision/internal/catalog"
+	"provision/internal/shift"
+)
+
+// Plain returns a sink that writes one sentence to w for every event that matters
+// to a person, for screen readers and for terminals that are none. It keeps what a
+// screen keeps; calls must come one at a time. An error of w is not told: whoever
+// reads has gone away.
+func Plain(w io.Writer, texts *catalog.Catalog) func(shift.Event) {
+	var m model
+	return func(ev shift.Event) {
+		before := m
+		m = m.apply(ev)
+		for _, s := range sentences(before, painter{m, look{}, texts}, ev) {
+			_, _ = fmt.Fprintln(w, s)
+		}
+	}
+}
+
+// sentences say what ev changed from before to p.
+func sentences(before model, p painter, ev shift.Event) []string {
+	switch ev.Kind {
+	case shift.ShiftStarted:
+		return []string{p.tx.Text("plain.began", "name", p.facts.Station)}
+	case shift.ShiftEnded:
+		return []string{p.tx.Text("plain.ended")}
+	case shift.StationLocked:
+		return []string{p.tx.Text("state.LOCK") + ". " + p.faultText(p.locked)}
+	case shift.Trouble:
+		return []string{p.faultText(p.trouble)}
+	case shift.ScanRead:
+		return p.scanSentences(ev)
+	case shift.PINAsked:
+		return []string{p.tx.Text("pin.ask", "name", p.pin.Name)}
+	case shift.PINRefused:
+		return []string{p.tx.Text("pin.refused")}
+	case shift.ChoiceAsked:
+		return p.choiceSentences()
+	case shift.CheckLine:
+		if ev.Check != nil {
+			return []string{p.tx.Text("plain.check", "name", p.word(ev.Check.Name), "state", p.tx.Text("plain."+ev.Check.State), "text", ev.Check.Text)}
+		}
+	case shift.CountsMade:
+		if before.counts.In != p.counts.In {
+			return []string{p.tx.Text("plain.counts", "in", strconv.Itoa(p.counts.In), "first", strconv.Itoa(p.counts.First), "failed", strconv.Itoa(p.counts.Failed))}
+		}
+	case shift.PageShown:
+		var out []string
+		for _, l := range p.pageLines(100) {
+			out = append(out, flat(l))
+		}
+		return out
+	}
+	return p.slotSentences(before, ev)
+}
+
+// slotSentences tell a new state of a slot, and otherwise what is worth a line.
+func (p painter) slotSentences(before model, ev shift.Event) []string {
+	if i := p.index(ev.Slot); i >= 0 {
+		s, old := p.slots[i], before.slots[i]
+		if s.state == old.state && s.gone == old.gone && s.stage == old.stage {
+			return nil
+		}
+		out := p.tx.Text("plain.slot", "n", strconv.Itoa(s.number), "word", s.word(p.model, p.tx), "act", p.action(s))
+		if s.code != "" {
+			name, _, _ := p.tx.Fault(s.code)
+			out += " " + string(s.code) + " " + name + "."
+		}
+		if key := labelKey(s.stage); key != "" && s.stage != old.stage {
+			out += " " + p.tx.Text(key)
+		}
+		if s.serial != "" {
+			out += " " + p.tx.Text("plain.unit", "serial", s.serial)
+		}
+		return []string{out}
+	}
+	if h := told(ev); h.kind != "" {
+		return []string{p.lastText() + "."}
+	}
+	return nil
+}
+
+func (p painter) faultText(r *reason) string {
+	if r.code == "" {
+		return r.text + " " + r.do
+	}
+	name, says, do := p.tx.Fault(r.code)
+	return string(r.code) + " " + name + ". " + says + " " + do
+}
+
+func (p painter) scanSentences(ev shift.Event) []string {
+	if ev.Scan == nil {
+		return nil
+	}
+	out := p.tx.Text("scan.read") + ": " + p.tx.Text("meaning."+ev.Scan.Meaning) + " " + ev.Scan.Text + "."
+	if !ev.Scan.OK {
+		out += " " + p.faultText(reasonOf(ev))
+	}
+	return []string{out}
+}
+
+func (p painter) choiceSentences() []string {
+	if p.choice == nil {
+		return nil
+	}
+	out := []string{p.tx.Text("action." + p.choice.Action)}
+	for _, l := range p.choiceFacts(100) {
+		out = append(out, flat(l))
+	}
+	for i, key := range p.choice.Keys {
+		out = append(out, strconv.Itoa(i+1)+" "+p.tx.Text(key))
+	}
+	return out
+}
+
+// flat is a line without its styles.
+func flat(l line) string {
+	out := ""
+	for _, s := range l {
+		out += s.text
+	}
+	return out
+}
