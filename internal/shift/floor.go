@@ -89,8 +89,8 @@ func (s *Shift) emptied(sl *slot, ev *Event) {
 	sl.present, sl.waiting = false, ""
 	switch {
 	case sl.stopped:
-		*ev = faultOf(fault.SlotStopped).on(*ev)
-		ev.Kind = SlotStopped
+		s.tell(*ev)
+		*ev = faultOf(fault.SlotStopped).on(Event{Event: floor.Event{Kind: SlotStopped}})
 		s.enter(sl, ev, Lock, false)
 	case !sl.judged:
 		s.enter(sl, ev, Ready, false)

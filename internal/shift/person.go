@@ -98,7 +98,9 @@ func (s *Shift) tellPeople() {
 		switch c.Kind {
 		case people.SignedIn:
 			ev.Kind = PersonIn
-			s.keepPeople(c)
+			if c.Why != people.Resumed {
+				s.keepPeople(c)
+			}
 			s.wake()
 		case people.SignedOut:
 			ev.Kind, ev.Text = PersonOut, string(c.Why)
