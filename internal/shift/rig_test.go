@@ -391,3 +391,9 @@ func jobsOf(jobs ...*job.Job) func(context.Context, string) (*job.Job, error) {
 		return nil, fault.New(fault.FileMissing, "", fmt.Errorf("no job %s", id))
 	}
 }
+
+// checks is a self-test of two lines.
+func checks(_ context.Context, tell func(shift.CheckFacts, ...shift.Fault)) {
+	tell(shift.CheckFacts{Name: "check.disk", State: "ok", Text: "120 GB"})
+	tell(shift.CheckFacts{Name: "check.printer", State: "bad"}, shift.Fault{Code: fault.PrinterFailed})
+}

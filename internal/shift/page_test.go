@@ -1,0 +1,151 @@
+package shift_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"provision/internal/fault"
+	"provision/internal/fixture"
+	"provision/internal/floor"
+	"provision/internal/shift"
+)
+
+// page asks for something and returns the page that answers it.
+func (r *rig) page(kind shift.IntentKind, slot int, text string) *shift.Page {
+	r.t.Helper()
+	n := r.count(shift.PageShown)
+	r.do(kind, slot, text)
+	r.until("a page is shown", func() bool { return r.count(shift.PageShown) > n })
+	return r.last(shift.PageShown).Page
+}
+
+// value is the text of a fact, "" without it.
+func value(p *shift.Page, key string) string {
+	for _, f := range p.Facts {
+		if f.Key == key {
+			return f.Text
+		}
+	}
+	return ""
+}
+
+func table(p *shift.Page, title string) *shift.Table {
+	for i := range p.Tables {
+		if p.Tables[i].Title == title {
+			return &p.Tables[i]
+		}
+	}
+	return &shift.Table{}
+}
+
+// TestPages: a record and a history for everybody, the details behind the lock.
+func TestPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, sequence, 2, fixture.Good, fixture.Foreign)
+		r.hire()
+		r.start()
+		r.fix.Insert(1)
+		r.becomes(1, shift.Pass)
+		r.fix.Insert(2)
+		r.becomes(2, shift.Park)
+
+		p := r.page(shift.Lookup, 0, "sn-000001")
+		if p.Kind != "record" || value(p, "record.serial") != "SN-000001" || value(p, "record.state") != "complete" || value(p, "record.firmware") != "demo 1.0.0" {
+			t.Errorf("the record is %+v", p)
+		}
+		if rows := table(p, "record.runs").Rows; len(rows) != 1 || rows[0][3] != "PASS" {
+			t.Errorf("its runs are %v", rows)
+		}
+		if p := r.page(shift.Lookup, 0, "SN-999999"); p.Kind != "none" || p.Title != "SN-999999" {
+			t.Errorf("a stranger's page is %+v", p)
+		}
+		if p := r.page(shift.History, 0, ""); len(p.Tables) != 1 || len(p.Tables[0].Rows) != 2 || p.Tables[0].Rows[0][4] != "E205" {
+			t.Errorf("the history is %+v", p)
+		}
+		if p := r.page(shift.Explain, 2, ""); p.Kind != "fault" || p.Title != "E205" {
+			t.Errorf("slot 2 is explained by %+v", p)
+		}
+		if p := r.page(shift.Explain, 0, "e301"); p.Kind != "fault" || p.Title != "E301" {
+			t.Errorf("e301 is explained by %+v", p)
+		}
+
+		r.do(shift.Details, 1, "")
+		if ev := r.last(shift.Trouble); ev.Code != fault.NotAllowed {
+			t.Errorf("details without a lead: %q", ev.Code)
+		}
+		r.lead()
+		p = r.page(shift.Details, 1, "")
+		var fuses []string
+		for _, row := range table(p, "record.fuses").Rows {
+			fuses = append(fuses, strings.Join(row, " "))
+		}
+		all := strings.Join(fuses, "\n")
+		if !strings.Contains(all, "ABS_DONE_0") || !strings.Contains(all, "FLASH_CRYPT_CNT") {
+			t.Errorf("the fuses are %q", all)
+		}
+		if len(table(p, "record.plan").Rows) == 0 || len(table(p, "record.log").Rows) < 20 {
+			t.Errorf("plan %v, log of %d lines", table(p, "record.plan").Rows, len(table(p, "record.log").Rows))
+		}
+		if p := r.page(shift.Details, 1, ""); p == nil {
+			t.Error("reading used the lead's sign-in up")
+		}
+		r.end()
+	})
+}
+
+// TestLookupByBarcode: after the command the next scan is looked up, whatever it is.
+func TestLookupByBarcode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, sequence, 1)
+		r.start()
+		r.fix.Insert(1)
+		r.becomes(1, shift.Pass)
+		mac := r.last(floor.SlotVerdict).MAC
+		r.scan("CMD-LOOKUP")
+		if ev := r.scan(mac); ev.Scan.Meaning != "lookup" {
+			t.Errorf("read as %+v", ev.Scan)
+		}
+		r.until("the record is shown", func() bool { return r.count(shift.PageShown) == 1 })
+		if p := r.last(shift.PageShown).Page; p.Title != "SN-000001" {
+			t.Errorf("shown is %q", p.Title)
+		}
+		r.end()
+	})
+}
+
+// TestQuarantine: anybody may set a unit aside, with a reason.
+func TestQuarantine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, sequence, 1)
+		r.start()
+		r.fix.Insert(1)
+		r.becomes(1, shift.Pass)
+		r.decide(shift.Quarant, 1, "reason.other")
+		r.becomes(1, shift.Park)
+		u, err := r.store.UnitBySerial(t.Context(), "SN-000001")
+		must(t, err)
+		if u.State != "parked" {
+			t.Errorf("the unit is %s", u.State)
+		}
+		r.replace(1)
+		r.becomes(1, shift.Pass)
+		r.end()
+	})
+}
+
+// TestSelfTest is run at the start and whenever it is asked for.
+func TestSelfTest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, sequence, 1)
+		r.cfg.SelfTest = checks
+		r.start()
+		r.until("it has run", func() bool { return r.count(shift.CheckEnded) == 1 })
+		r.do(shift.SelfTest, 0, "")
+		r.until("it has run again", func() bool { return r.count(shift.CheckEnded) == 2 })
+		if n := r.count(shift.CheckLine); n != 4 {
+			t.Errorf("%d lines, want 4", n)
+		}
+		r.end()
+	})
+}
