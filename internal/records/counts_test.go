@@ -123,7 +123,8 @@ func TestCompletedSince(t *testing.T) {
 func TestAttempts(t *testing.T) {
 	t.Parallel()
 	s := openTemp(t)
-	const release Verdict = "release" // by a lead, of a unit that is parked first
+	// What people do to the unit, in the instant the run before ended.
+	const byHand, release Verdict = "park", "release"
 	tests := []struct {
 		name string
 		runs []contact
@@ -137,9 +138,10 @@ func TestAttempts(t *testing.T) {
 		{"a fault without a code", []contact{{verdict: Fail}}, 1},
 		{"passed", []contact{{verdict: Fail, code: "E301"}, {verdict: Pass}}, 0},
 		{"passed, then found changed", []contact{{verdict: Fail, code: "E301"}, {verdict: Pass}, {verdict: Park, code: "E303"}}, 1},
-		{"released", []contact{{verdict: Fail, code: "E301"}, {verdict: Park, code: "E303"}, {verdict: release}}, 0},
-		{"released, then failed", []contact{{verdict: Park, code: "E303"}, {verdict: release}, {verdict: Fail, code: "E301"}, {verdict: Error, code: "E101"}}, 2},
-		{"released twice", []contact{{verdict: Fail, code: "E301"}, {verdict: release}, {verdict: Fail, code: "E301"}, {verdict: release}, {verdict: Fail, code: "E301"}}, 1},
+		{"parked by hand", []contact{{verdict: Fail, code: "E301"}, {verdict: byHand}}, 1},
+		{"released", []contact{{verdict: Fail, code: "E301"}, {verdict: Park, code: "E303"}, {verdict: byHand}, {verdict: release}}, 0},
+		{"released, then failed", []contact{{verdict: Park, code: "E303"}, {verdict: byHand}, {verdict: release}, {verdict: Fail, code: "E301"}, {verdict: Error, code: "E101"}}, 2},
+		{"released twice", []contact{{verdict: Fail, code: "E301"}, {verdict: byHand}, {verdict: release}, {verdict: Fail, code: "E301"}, {verdict: byHand}, {verdict: release}, {verdict: Fail, code: "E301"}}, 1},
 		{"another unit", []contact{{verdict: Fail, code: "E301", unit: 2}}, 0},
 		{"elsewhere", []contact{{verdict: Fail, code: "E301", elsewhere: true}}, 1},
 	}
@@ -150,13 +152,15 @@ func TestAttempts(t *testing.T) {
 			mac := d.unit(1).mac
 			for n, c := range test.runs {
 				c.minute, c.unit = 2*n, max(c.unit, 1)
-				if c.verdict != release {
+				at := noon.Add(time.Duration(c.minute-1) * time.Minute)
+				switch c.verdict {
+				case byHand:
+					must(t, s.Park(t.Context(), Parking{MAC: mac, Code: "E303", Reason: "too often", At: at}))
+				case release:
+					must(t, s.Release(t.Context(), Release{MAC: mac, Person: "ada", Reason: "reworked", At: at}))
+				default:
 					d.run(t, c)
-					continue
 				}
-				at := noon.Add(time.Duration(c.minute) * time.Minute)
-				must(t, s.Park(t.Context(), Parking{MAC: mac, Code: "E303", Reason: "too often", At: at}))
-				must(t, s.Release(t.Context(), Release{MAC: mac, Person: "ada", Reason: "reworked", At: at}))
 			}
 			if n, err := s.Attempts(t.Context(), strings.ToUpper(mac)); err != nil || n != test.want {
 				t.Errorf("%d attempts, %v; want %d", n, err, test.want)
