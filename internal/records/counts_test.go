@@ -150,9 +150,10 @@ func TestAttempts(t *testing.T) {
 			d := newDay(s, test.name)
 			d.first = 100 * (i + 1)
 			mac := d.unit(1).mac
-			for n, c := range test.runs {
-				c.minute, c.unit = 2*n, max(c.unit, 1)
-				at := noon.Add(time.Duration(c.minute-1) * time.Minute)
+			end := 0 // of the last run, in minutes
+			for _, c := range test.runs {
+				c.minute, c.unit = end+1, max(c.unit, 1)
+				at := noon.Add(time.Duration(end) * time.Minute)
 				switch c.verdict {
 				case byHand:
 					must(t, s.Park(t.Context(), Parking{MAC: mac, Code: "E303", Reason: "too often", At: at}))
@@ -160,6 +161,7 @@ func TestAttempts(t *testing.T) {
 					must(t, s.Release(t.Context(), Release{MAC: mac, Person: "ada", Reason: "reworked", At: at}))
 				default:
 					d.run(t, c)
+					end = c.minute + 1
 				}
 			}
 			if n, err := s.Attempts(t.Context(), strings.ToUpper(mac)); err != nil || n != test.want {
