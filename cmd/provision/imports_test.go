@@ -50,6 +50,10 @@ var allowed = map[string]struct {
 		[]string{"fault"},
 		"words in several languages: every published fault code has its page in each",
 	},
+	"provision/internal/ota": {
+		[]string{"image", "secureboot", "flashcrypt"},
+		"it judges an image by the facts of a device; it knows no chip and no record",
+	},
 	"provision/internal/shift": {
 		[]string{"floor", "flow", "job", "station", "records", "fault", "scanner", "people", "label", "mailbox", "efuse"},
 		"the station at work: it decides what a scan or a badge means; it never draws, and touches units only through the floor",

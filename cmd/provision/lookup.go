@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"provision/internal/catalog"
 	"provision/internal/fault"
 	"provision/internal/records"
 )
@@ -80,7 +81,7 @@ func printRecord(w io.Writer, r records.Record) {
 		rows = append(rows, []string{label, fmt.Sprintf(format, args...)})
 	}
 	for _, p := range r.Parkings {
-		add(parkingLabel[p.Action], "%s  %s  %s", p.At.Local().Format(minutes), strings.Join(notEmpty(p.Code, p.Person), "  "), p.Reason)
+		add(parkingLabel[p.Action], "%s  %s  %s", p.At.Local().Format(minutes), strings.Join(notEmpty(p.Code, p.Person), "  "), reasonText(p.Reason))
 	}
 	if u.ChipRevision != "" {
 		add("chip", "%s %s, flash %s, %d MiB", u.ChipPackage, u.ChipRevision, u.FlashID, u.FlashSize>>20)
@@ -118,8 +119,22 @@ func printRecord(w io.Writer, r records.Record) {
 		add("run", "%s  %-5s  %s", run.StartedAt.Local().Format(minutes), cmp.Or(string(run.Verdict), "(cut)"),
 			strings.Join(notEmpty(run.Code, run.Station, run.Operator, run.Port, run.ID), "  "))
 	}
+	for _, l := range r.Labels {
+		add("label", "%s  copy %d %s  %s", l.At.Local().Format(minutes), l.Copy, l.Kind, strings.Join(notEmpty(l.Person, reasonText(l.Reason), l.Detail), "  "))
+	}
+	for _, act := range r.Acts {
+		add("decision", "%s  %s  %s", act.At.Local().Format(minutes), act.Kind, strings.Join(notEmpty(act.Person, reasonText(act.Reason), act.Station), "  "))
+	}
 	add("events", "%d", r.Events)
 	table(w, "  ", rows)
+}
+
+// reasonText is what a person reads for a reason that was chosen on the screen.
+func reasonText(reason string) string {
+	if words, err := catalog.Load("en"); err == nil && words.Has(reason) {
+		return words.Text(reason)
+	}
+	return reason
 }
 
 // parkingLabel is what a person reads for the action of a parking.

@@ -107,6 +107,7 @@ func isFault(err error) bool {
 }
 
 func (a *app) root() *cobra.Command {
+	var screen screenFlags
 	root := &cobra.Command{
 		Use:   "provision",
 		Short: "Turn a blank ESP32 into a secured, recorded device",
@@ -117,12 +118,15 @@ the eFuses in the one safe order, watches it boot, and keeps the record.
 Start here:
   provision demo                     the whole job on a virtual ESP32; needs nothing
   provision station check FILE       what a profile would do, in plain words
-  provision run --station FILE --port PORT --serial SERIAL`,
+  provision run --station FILE --port PORT --serial SERIAL
+
+` + screenHelp,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          unknownCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return a.screen(cmd, screen) },
 	}
+	screen.add(root)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "report as JSON on stdout, one object per line")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.Version = version()
@@ -134,7 +138,7 @@ Start here:
 	root.AddCommand(
 		a.demo(), a.run(), a.batch(), a.status(), a.lookup(), a.history(), a.records(),
 		a.station(), a.ports(), a.secure(), a.image(), a.partition(),
-		a.release(), a.efuse(), a.sim(), a.keys(), a.version(),
+		a.release(), a.efuse(), a.sim(), a.keys(), a.people(), a.version(),
 	)
 	wrongArgsAreUsage(root)
 	return root

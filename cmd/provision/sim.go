@@ -127,12 +127,17 @@ func openSim(name string, opts ...simulator.Option) (*simulator.Chip, error) {
 
 func (a *app) simServe() *cobra.Command {
 	var listen string
+	var pace bool
 	cmd := &cobra.Command{
 		Use: "serve NAME", Short: "Offer one in download mode on a TCP port, for any client", Args: cobra.ExactArgs(1),
 		Long: `Offer a virtual chip in download mode on a TCP port: provision --port tcp://...,
 or esptool --port socket://... --before no_reset --after no_reset --no-stub.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			chip, err := openSim(args[0], simulator.WithDownloadMode())
+			opts := []simulator.Option{simulator.WithDownloadMode()}
+			if pace {
+				opts = append(opts, simulator.WithPacing(simulator.RealisticPacing()))
+			}
+			chip, err := openSim(args[0], opts...)
 			if err != nil {
 				return err
 			}
@@ -157,6 +162,7 @@ or esptool --port socket://... --before no_reset --after no_reset --no-stub.`,
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "address to listen at")
+	cmd.Flags().BoolVar(&pace, "pace", false, "as slow as a real chip at the end of a real adapter")
 	return cmd
 }
 

@@ -71,6 +71,9 @@ var noRow = map[string]string{
 	"records.ErrTooMany":   "of look-ups, which no run does",
 	"records.ErrBurnt":     "a refusal with a text of its own (policy.go)",
 
+	"records.ErrNotComplete": "of labels, which no run prints",
+	"records.ErrBadgeUsed":   "of people, whom no run saves",
+
 	"station.ErrUnreadable":  "profiles are loaded before a run",
 	"station.ErrSyntax":      "profiles are loaded before a run",
 	"station.ErrUnknownKey":  "profiles are loaded before a run",

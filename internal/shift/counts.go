@@ -49,9 +49,9 @@ func countsOf(c records.Counts, lately int, now time.Time) Counts {
 }
 
 // perHour is the rate of the last hour, or of a shorter shift. The first minutes say
-// little: a minute is the least that is divided by.
+// little: ten are the least that is divided by.
 func perHour(passed int, age time.Duration) float64 {
-	age = min(max(age, time.Minute), time.Hour)
+	age = min(max(age, 10*time.Minute), time.Hour)
 	return float64(passed) * float64(time.Hour) / float64(age)
 }
 

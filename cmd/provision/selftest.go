@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"provision/internal/esptool"
+	"provision/internal/fault"
+	"provision/internal/flashcrypt"
+	"provision/internal/floor"
+	"provision/internal/flow"
+	"provision/internal/keys"
+	"provision/internal/label"
+	"provision/internal/people"
+	"provision/internal/records"
+	"provision/internal/secureboot"
+	"provision/internal/shift"
+	"provision/internal/station"
+)
+
+// selfTest checks a station before its first unit, and whenever somebody asks. It
+// touches no unit: a port is only opened and closed again.
+type selfTest struct {
+	profile *station.Profile
+	store   *records.Store
+	slots   []floor.Slot
+	printer *label.Printer // nil: no labels
+	virtual bool           // the ports are virtual and never missing
+	now     func() time.Time
+
+	tell func(shift.CheckFacts, ...shift.Fault)
+}
+
+// States of a line of the self-test.
+const (
+	checkOK   = "ok"
+	checkWarn = "warn"
+	checkBad  = "bad"
+)
+
+// checkTime bounds the whole self-test: U-90 asks for less than a minute.
+const checkTime = 45 * time.Second
+
+func (t selfTest) run(ctx context.Context, tell func(shift.CheckFacts, ...shift.Fault)) {
+	t.tell = tell
+	ctx, done := context.WithTimeout(ctx, checkTime)
+	defer done()
+	t.database(ctx)
+	t.keysAndImages()
+	t.people(ctx)
+	t.ports(ctx)
+	t.scanner()
+	t.labels(ctx)
+	t.openUnits(ctx)
+}
+
+func (t selfTest) line(name, state, format string, args ...any) {
+	t.tell(shift.CheckFacts{Name: "check." + name, State: state, Text: fmt.Sprintf(format, args...)})
+}
+
+func (t selfTest) bad(name string, code fault.Code, err error) {
+	page, _ := fault.Lookup(code)
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	t.tell(shift.CheckFacts{Name: "check." + name, State: checkBad, Text: text}, shift.Fault{Code: code, Text: page.Says, Do: page.Do})
+}
+
+// lowSpace is when a person should look after the disk: a shift of units takes a
+// few hundred megabytes at most.
+const lowSpace = 1 << 30
+
+func (t selfTest) database(ctx context.Context) {
+	began := t.now()
+	h, err := t.store.Check(ctx)
+	took := t.now().Sub(began)
+	if err != nil {
+		t.bad("database", fault.CodeOf(flow.AsFault(err, fault.Database)), err)
+		return
+	}
+	t.line("database", checkOK, "%d ms", took.Milliseconds())
+	state := checkOK
+	if h.FreeBytes < lowSpace {
+		state = checkWarn
+	}
+	t.line("disk", state, "%.1f GB", float64(h.FreeBytes)/1e9)
+	if h.LatestAt.After(began.Add(5 * time.Minute)) {
+		t.bad("clock", fault.ClockWrong, fmt.Errorf("%s, latest run %s", began.Format("15:04"), h.LatestAt.Local().Format("2006-01-02 15:04")))
+		return
+	}
+	t.line("clock", checkOK, "%s", began.Local().Format("2006-01-02 15:04"))
+}
+
+// keysAndImages checks the algorithms against their known answers, the identity
+// that seals keys, and that the files of the job are still what was loaded.
+func (t selfTest) keysAndImages() {
+	if err := errors.Join(flashcrypt.SelfTest(), secureboot.SelfTest()); err != nil {
+		t.bad("simulator", fault.Internal, err)
+	} else {
+		t.line("simulator", checkOK, "")
+	}
+	if _, err := keys.LoadIdentity(t.profile.Keys.Identity); err != nil {
+		t.bad("keys", fault.KeySafety, err)
+	} else {
+		t.line("keys", checkOK, "")
+	}
+	_, problems, err := checkedJob(t.profile)
+	switch {
+	case err != nil:
+		t.bad("images", fault.CodeOf(err), err)
+	case len(problems) > 0:
+		t.bad("images", fault.CodeOf(problems), problems)
+	default:
+		t.line("images", checkOK, "%s", t.profile.Job.ID)
+	}
+}
+
+// people warns where nobody could unlock the station.
+func (t selfTest) people(ctx context.Context) {
+	list, err := t.store.People(ctx)
+	if err != nil {
+		t.bad("people", fault.Database, err)
+		return
+	}
+	leads := 0
+	for _, p := range list {
+		if role, err := people.ParseRole(string(p.Role)); err == nil && p.Active && role.Allows(people.Lead) {
+			leads++
+		}
+	}
+	if leads == 0 {
+		t.line("people", checkWarn, "provision people add NAME --role lead --badge CODE")
+		return
+	}
+	t.line("people", checkOK, "%d", len(list))
+}
+
+// ports opens the port of every slot once. A port that is busy belongs to a slot
+// that is being looked at.
+func (t selfTest) ports(ctx context.Context) {
+	if t.virtual {
+		t.line("ports", checkOK, "%d", len(t.slots))
+		return
+	}
+	var missing []string
+	for _, s := range t.slots {
+		port, err := s.Open(ctx)
+		switch {
+		case err == nil:
+			_ = port.Close()
+		case errors.Is(err, esptool.ErrPortBusy):
+		case isVirtual(s.Port) && errors.Is(err, fs.ErrNotExist):
+		default:
+			missing = append(missing, fmt.Sprint(s.Number))
+		}
+	}
+	if len(missing) > 0 {
+		t.line("ports", checkWarn, "%s", strings.Join(missing, " "))
+		return
+	}
+	t.line("ports", checkOK, "%d", len(t.slots))
+}
+
+func (t selfTest) scanner() {
+	device := t.profile.Scanner.Device
+	if device == "" {
+		return // the keyboard: whoever reads this has one
+	}
+	if _, err := os.Stat(device); err != nil {
+		t.line("scanner", checkBad, "%s", device)
+		return
+	}
+	t.line("scanner", checkOK, "%s", device)
+}
+
+func (t selfTest) labels(ctx context.Context) {
+	if t.printer == nil {
+		return
+	}
+	st, err := t.printer.Status(ctx)
+	switch {
+	case err != nil:
+		t.bad("printer", fault.PrinterFailed, err)
+	case !st.Known:
+		t.line("printer", checkOK, "")
+	case !st.Ready:
+		t.bad("printer", fault.PrinterFailed, errors.New(printerTrouble(st)))
+	default:
+		t.line("printer", checkOK, "")
+	}
+}
+
+// printerTrouble says what a printer complains about.
+func printerTrouble(st label.Status) string {
+	var out []string
+	for _, c := range []struct {
+		on   bool
+		text string
+	}{{st.PaperOut, "no paper"}, {st.RibbonOut, "no ribbon"}, {st.HeadOpen, "cover open"}, {st.Paused, "paused"}, {st.BufferFull, "memory full"}} {
+		if c.on {
+			out = append(out, c.text)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// openUnits lists what was begun and not finished: it goes on when it is put in.
+func (t selfTest) openUnits(ctx context.Context) {
+	units, err := t.store.OpenUnits(ctx)
+	if err != nil {
+		t.bad("open_units", fault.Database, err)
+		return
+	}
+	if len(units) == 0 {
+		t.line("open_units", checkOK, "0")
+		return
+	}
+	var names []string
+	for _, u := range units[:min(len(units), 6)] {
+		names = append(names, u.Serial)
+	}
+	if len(units) > len(names) {
+		names = append(names, "...")
+	}
+	t.line("open_units", checkWarn, "%d: %s", len(units), strings.Join(names, " "))
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"provision/internal/fault"
+	"provision/internal/label"
+	"provision/internal/scanner"
+	"provision/internal/shift"
+	"provision/internal/station"
+)
+
+// labels is where a station's labels go, and what they look like.
+type labels struct {
+	printer  *label.Printer
+	template *label.Template
+}
+
+// openLabels reads the template and opens the printer of a profile; nil when it has
+// none. A printer that is switched off is no mistake: the self-test tells.
+func openLabels(p *station.Profile) (*labels, error) {
+	if p.Label.Printer == "" {
+		return nil, nil
+	}
+	out := &labels{template: label.Default()}
+	if path := p.Label.Template; path != "" {
+		text, err := readInput(path)
+		if err != nil {
+			return nil, err
+		}
+		if out.template, err = label.Parse(string(text)); err != nil {
+			return nil, advise(fault.New(fault.BadProfile, "", err), "Correct "+path+".")
+		}
+	}
+	var err error
+	if out.printer, err = label.Open(p.Label.Printer); err != nil {
+		return nil, fault.New(fault.BadProfile, "", err)
+	}
+	return out, nil
+}
+
+// scannerName is where scans come from, for the screen's last line.
+func scannerName(p *station.Profile) string {
+	if p.Scanner.Device == "" {
+		return "keyboard"
+	}
+	return p.Scanner.Device
+}
+
+// scannerRetry is how long a scanner that went away is left alone.
+const scannerRetry = 3 * time.Second
+
+// readScanner passes on what a scanner on a port of its own reads, until ctx ends.
+// One that is pulled out is taken up again when it is back.
+func readScanner(ctx context.Context, device string, s *shift.Shift) {
+	for ctx.Err() == nil {
+		port, err := openPort(device)
+		if err == nil {
+			stop := context.AfterFunc(ctx, func() { _ = port.Close() })
+			for ev, err := range scanner.Lines(port) {
+				if scan, ok := ev.(scanner.Scan); ok && err == nil {
+					s.Do(shift.Intent{Kind: shift.Scanned, Text: scan.Text})
+				}
+			}
+			if stop() {
+				_ = port.Close()
+			}
+		}
+		if sleep(ctx, scannerRetry) != nil {
+			return
+		}
+	}
+}
