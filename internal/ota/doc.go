@@ -1,0 +1,20 @@
+// Package ota answers, before an image is published: will this unit accept it as an
+// update over the air, and if not, why. It judges one file against the facts known
+// of one unit, in the order in which the unit's own software would: esp_ota while it
+// writes, esp_ota when it verifies what it has written, esp_ota when it switches to
+// the new slot, and the bootloader after the restart. A fact that is missing and
+// matters makes the answer Unknown; nothing is guessed.
+//
+// It does not know records, profiles, serial ports, chips or the virtual one, nor
+// how a file gets to a unit. It sees public keys and signatures only; the one secret
+// it may be given is a unit's flash key, inside a flashcrypt.Cipher.
+//
+// Taken as given: the running app is an ESP-IDF app of the bootloader's build, it
+// uses esp_https_ota or the same calls in the same order, and what follows the file
+// in its slot is erased flash up to the end of a sector.
+//
+// Sources: ESP-IDF v5.1 app_update/esp_ota_ops.c, esp_https_ota.c, and
+// bootloader_support: esp_image_format.c, bootloader_utility.c,
+// bootloader_common_loader.c, secure_boot_signatures_app.c of V1 and V2, for the
+// order of the checks and their words.
+package ota
