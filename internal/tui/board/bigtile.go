@@ -29,33 +29,22 @@ func (p painter) letterHead(a area, s slot) {
 	}
 	x := a.put(0, 0, bold, p.tx.Text("tile.slot", "n", strconv.Itoa(s.number)))
 	a.put(x+1, 0, st, faceOf(s.state).shapeIn(p.lk))
-	if unit := s.unit(); unit != "" && x+6+width(unit) <= a.w {
+	if unit := p.unit(s); unit != "" && x+6+width(unit) <= a.w {
 		a.right(0, plain, unit, p.lk)
 	}
-}
-
-// unit names the unit in s.
-func (s slot) unit() string {
-	if s.serial != "" {
-		return s.serial
-	}
-	if s.state == shift.Ready || s.state == shift.Off {
-		return ""
-	}
-	return s.mac
 }
 
 // letterFoot are the rows below the letters, the first the most important.
 func (p painter) letterFoot(s slot, w int) []note {
 	var out []note
 	if s.working() {
-		out = append(out, note{faceOf(s.state).st, p.progress(s, min(w, 60), p.tails(s)...)})
+		out = append(out, note{faceOf(s.state).st, p.progress(s, min(w, max(60, w*2/3)), p.tails(s)...)})
 		if step := p.stepText(s); step != "" {
 			out = append(out, note{plain, p.lk.cut(step, w)})
 		}
 	}
 	for _, n := range p.notes(s) {
-		if n.text == s.unit() {
+		if n.text == p.unit(s) {
 			continue // stands in the head
 		}
 		for _, text := range wrap(n.text, w) {
@@ -65,29 +54,31 @@ func (p painter) letterFoot(s slot, w int) []note {
 	return out
 }
 
-// Rows of block letters, at least: with one slot, and with up to four.
-const (
-	tall  = 5
-	small = 3
-)
-
-// bigWord is the word of s in the largest letters that leave room for the notes,
-// and how many rows of notes remain. The first note is never given up; nil: the
-// word has no block letters or no room for them.
+// bigWord is the word of s in block letters, and how many rows of notes stand below
+// it. Letters of five rows are worth the notes that are only figures; then the
+// letters get smaller before notes go, and the first note is never given up. nil:
+// the word has no block letters, or no room for them.
 func (p painter) bigWord(a area, s slot, foot []note) (big []string, kept int) {
+	word := s.word(p.model, p.tx)
+	figures := 0
+	for _, n := range foot {
+		if n.st == dim {
+			figures++
+		}
+	}
 	least := small
 	if len(p.slots) == 1 {
 		least = tall
 	}
-	word := s.word(p.model, p.tx)
-	for kept = min(len(foot), a.h-least); kept >= min(1, len(foot)); kept-- {
-		big = letters(word, a.w, a.h-kept-1, p.lk)
-		if len(big) >= least {
-			return big, kept
+	for _, try := range []struct{ rows, kept int }{{tall, len(foot) - figures}, {least, min(1, len(foot))}} {
+		for kept = min(len(foot), a.h-try.rows); kept >= try.kept; kept-- {
+			if big = letters(word, a.w, a.h-kept-1, p.lk); len(big) >= try.rows {
+				return big, kept
+			}
 		}
 	}
 	kept = min(len(foot), max(0, a.h-1))
-	return letters(word, a.w, a.h-kept, p.lk), kept
+	return nil, kept
 }
 
 // drawBig draws block letters in the middle of a, or, without any, the word wide

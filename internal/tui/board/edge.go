@@ -185,7 +185,15 @@ func (p painter) footer(a area) {
 		p.keyRow(a, 0)
 		return
 	}
-	p.row(a, y, []span{p.saying()}, p.machineSpans())
+	said := p.saying()
+	if p.trouble != nil && width(said.text) > a.w {
+		// The keys can wait: what to do is told as a whole.
+		for i, text := range wrap(said.text, a.w) {
+			a.line(y+i, said.st, text, p.lk)
+		}
+		return
+	}
+	p.row(a, y, []span{said}, p.machineSpans())
 	p.keyRow(a, y+1)
 }
 
@@ -213,7 +221,7 @@ func (p painter) lastText() string {
 	case "":
 		return ""
 	case "state":
-		out := p.tx.Text("tile.slot", "n", n) + ": " + p.tx.Text("state."+string(h.state))
+		out := p.tx.Text("last.state", "n", n, "word", p.tx.Text("state."+string(h.state)))
 		for _, more := range []string{h.serial, string(h.code)} {
 			if more != "" {
 				out += " " + more

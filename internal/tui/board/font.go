@@ -114,15 +114,11 @@ var lined = map[rune][3]string{
 	' ': {"  ", "  ", "  "},
 }
 
-// pixels is word in a font of five rows, a blank column between letters; nil when
-// a character has no shape.
+// pixels is word in a font of five rows, a blank column between letters.
 func pixels(word string, font map[rune][5]string) []string {
 	var rows [5]strings.Builder
 	for i, r := range []rune(word) {
-		shape, ok := font[r]
-		if !ok {
-			return nil
-		}
+		shape := font[r]
 		for y := range rows {
 			if i > 0 {
 				rows[y].WriteByte(' ')
@@ -184,14 +180,11 @@ func halved(px []string) []string {
 	return out
 }
 
-// stroked is word in the font of strokes; nil when a character has no shape.
+// stroked is word in the font of strokes.
 func stroked(word string) []string {
 	var rows [3]strings.Builder
 	for i, r := range []rune(word) {
-		shape, ok := lined[r]
-		if !ok {
-			return nil
-		}
+		shape := lined[r]
 		for y := range rows {
 			if i > 0 {
 				rows[y].WriteByte(' ')
@@ -202,6 +195,12 @@ func stroked(word string) []string {
 	return []string{rows[0].String(), rows[1].String(), rows[2].String()}
 }
 
+// Rows of block letters. One slot has tall ones, up to four have small ones at least.
+const (
+	tall  = 5
+	small = 3
+)
+
 // scales are the sizes of block letters, largest first: columns and rows of one
 // pixel. A cell is twice as high as wide.
 var scales = [...][2]int{{6, 3}, {5, 2}, {4, 2}, {3, 2}, {3, 1}, {2, 1}, {1, 1}}
@@ -210,10 +209,14 @@ var scales = [...][2]int{{6, 3}, {5, 2}, {4, 2}, {3, 2}, {3, 1}, {2, 1}, {1, 1}}
 // lines where that makes it larger. It is nil where nothing fits or a character has
 // no shape: then the word stands in a row of its own.
 func letters(text string, w, h int, lk look) []string {
-	broken := breaks(strings.Fields(text))
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return nil
+	}
+	broken := breaks(words)
 	for _, draw := range drawings(lk) {
 		for _, lines := range broken {
-			if out := stack(lines, w, h, draw); out != nil {
+			if out := stack(lines, w, h, draw, lk); out != nil {
 				return out
 			}
 		}
@@ -221,24 +224,63 @@ func letters(text string, w, h int, lk look) []string {
 	return nil
 }
 
-// drawings are the ways to draw a line of text, the most visible first.
-func drawings(lk look) []drawing {
-	var out []drawing
-	for _, s := range scales {
-		out = append(out, drawing{1, func(line string) []string { return scaled(pixels(line, wide), s[0], s[1], lk) }})
-	}
-	if lk.ascii {
-		return append(out, drawing{0, stroked})
-	}
-	return append(out,
-		drawing{0, func(line string) []string { return halved(pixels(line, wide)) }},
-		drawing{0, func(line string) []string { return halved(pixels(line, narrow)) }})
-}
-
 // drawing is a way to draw a line of text.
 type drawing struct {
-	apart int // blank rows between two lines
-	rows  func(line string) []string
+	font   map[rune][5]string // nil: the font of strokes
+	sx, sy int                // columns and rows of a pixel; 0, 0: half blocks, three rows
+	apart  int                // blank rows between two lines
+}
+
+// drawings are the ways to draw a line of text, the most visible first.
+func drawings(lk look) []drawing {
+	if lk.ascii {
+		return asciiDrawings
+	}
+	return blockDrawings
+}
+
+var (
+	asciiDrawings = append(scaledDrawings(), drawing{})
+	blockDrawings = append(scaledDrawings(), drawing{font: wide}, drawing{font: narrow})
+)
+
+func scaledDrawings() []drawing {
+	var out []drawing
+	for _, s := range scales {
+		out = append(out, drawing{font: wide, sx: s[0], sy: s[1], apart: 1})
+	}
+	return out
+}
+
+// size is what line takes when it is drawn; 0, 0 when a character has no shape.
+func (d drawing) size(line string) (w, h int) {
+	for _, r := range line {
+		n := 0
+		if d.font == nil {
+			n = len(lined[r][0])
+		} else {
+			n = len(d.font[r][0])
+		}
+		if n == 0 {
+			return 0, 0
+		}
+		w += n + 1
+	}
+	if d.sy == 0 {
+		return w - 1, small
+	}
+	return (w - 1) * d.sx, tall * d.sy
+}
+
+// rows draws line.
+func (d drawing) rows(line string, lk look) []string {
+	switch {
+	case d.font == nil:
+		return stroked(line)
+	case d.sy == 0:
+		return halved(pixels(line, d.font))
+	}
+	return scaled(pixels(line, d.font), d.sx, d.sy, lk)
 }
 
 // breaks are the ways to set words on lines: on one, on two, on one each.
@@ -254,26 +296,24 @@ func breaks(words []string) [][]string {
 }
 
 // stack draws lines one below the other, each in the middle; nil if they do not fit.
-func stack(lines []string, w, h int, draw drawing) []string {
-	var out []string
-	for i, line := range lines {
-		rows := draw.rows(line)
-		if len(rows) == 0 {
+func stack(lines []string, w, h int, d drawing, lk look) []string {
+	high := d.apart * (len(lines) - 1)
+	for _, line := range lines {
+		n, rows := d.size(line)
+		high += rows
+		if n == 0 || n > w || high > h {
 			return nil
-		}
-		n := width(rows[0])
-		if n > w {
-			return nil
-		}
-		if i > 0 {
-			out = append(out, make([]string, draw.apart)...)
-		}
-		for _, row := range rows {
-			out = append(out, strings.Repeat(" ", (w-n)/2)+row)
 		}
 	}
-	if len(out) > h {
-		return nil
+	var out []string
+	for i, line := range lines {
+		if i > 0 {
+			out = append(out, make([]string, d.apart)...)
+		}
+		n, _ := d.size(line)
+		for _, row := range d.rows(line, lk) {
+			out = append(out, strings.Repeat(" ", (w-n)/2)+row)
+		}
 	}
 	return out
 }

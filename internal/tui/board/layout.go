@@ -6,7 +6,7 @@ import "provision/internal/shift"
 type kind int
 
 const (
-	lettered kind = iota // block letters, for one to four slots
+	lettered kind = iota // block letters
 	tiled                // a frame, one inverse row with the word, rows below it
 	listed               // one row
 )
@@ -23,6 +23,8 @@ type plan struct {
 const (
 	letteredWidth  = 30 // of block letters of three rows
 	letteredHeight = 8
+	roomyWidth     = 36 // of block letters where there are more than four slots
+	roomyHeight    = 10
 	tiledHeight    = 4
 	idealWidth     = 30 // of a tile in a grid, for the best shape of one
 	idealHeight    = 6
@@ -46,7 +48,14 @@ func (p painter) plan(a area) plan {
 			}
 		}
 	}
-	if best := p.planTiles(a, n); best.fits {
+	if best := grid(a, n, lettered, roomyWidth, roomyHeight); best.fits {
+		return best
+	}
+	least := tiledHeight
+	if n > mostTiled {
+		least = goodHeight
+	}
+	if best := grid(a, n, tiled, p.tiledWidth(), least); best.fits {
 		return best
 	}
 	cols := max(1, a.w/p.listWidth())
@@ -59,17 +68,17 @@ func (p painter) plan(a area) plan {
 	return plan{rows <= a.h && a.w >= p.listWidth(), listed, cols, rows}
 }
 
-// planTiles chooses the grid whose tiles are nearest to the best shape.
-func (p painter) planTiles(a area, n int) plan {
+// grid chooses the columns whose tiles are nearest to the best shape of one; it does
+// not fit where they would be less than w columns or h rows.
+func grid(a area, n int, k kind, w, h int) plan {
 	best, score := plan{}, 0.0
 	for cols := 1; cols <= n; cols++ {
 		rows := (n + cols - 1) / cols
-		w, h := a.w/cols, a.h/rows
-		if w < p.tiledWidth() || h < tiledHeight || n > mostTiled && h < goodHeight {
+		if a.w/cols < w || a.h/rows < h {
 			continue
 		}
-		if s := min(float64(w)/idealWidth, float64(h)/idealHeight); s > score {
-			best, score = plan{true, tiled, cols, rows}, s
+		if s := min(float64(a.w/cols)/idealWidth, float64(a.h/rows)/idealHeight); s > score {
+			best, score = plan{true, k, cols, rows}, s
 		}
 	}
 	return best

@@ -231,17 +231,16 @@ func (p painter) counterLines(w int) []line {
 		{"failed", strconv.Itoa(c.Failed)}, {"parked", strconv.Itoa(c.Parked)}, {"errors", strconv.Itoa(c.Errors)},
 		{"per_hour", p.perHour()}, {"fpy", p.yield()},
 	} {
-		out = append(out, line{{st: dim, text: fill(p.tx.Text("counts."+f.key), w/3)}, {st: bold, text: f.value}})
+		out = append(out, line{{st: dim, text: fill(p.tx.Text("counts."+f.key), max(w/3, 28))}, {st: bold, text: f.value}})
 	}
 	out = append(out, nil, text(dim, p.slotRow(p.tx.Text("table.slot"), p.tx.Text("table.runs"),
 		p.tx.Text("counters.passed"), p.tx.Text("counters.failed"))+p.tx.Text("counts.trend")))
 	for _, s := range c.Slots {
 		l := line{{st: plain, text: p.slotRow(strconv.Itoa(s.Slot), strconv.Itoa(s.Runs), strconv.Itoa(s.Passed), strconv.Itoa(s.Failed))}}
-		l = append(l, trend(s.Trend)...)
+		out = append(out, append(l, trend(s.Trend)...))
 		if s.Suspect {
-			l = append(l, span{st: amber | bold, text: "  " + p.tx.Text("counters.suspect")})
+			out = append(out, text(amber|bold, "   ^ "+p.tx.Text("counters.suspect")))
 		}
-		out = append(out, l)
 	}
 	return append(append(out, nil), wrapped(dim, p.tx.Text("counters.letters"), w)...)
 }

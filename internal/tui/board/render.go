@@ -19,6 +19,12 @@ const (
 	leastHeight = 10
 )
 
+// The size that every terminal has.
+const (
+	commonWidth  = 80
+	commonHeight = 24
+)
+
 // render draws m as exactly height lines of at most width columns. It reads only
 // the model.
 func (m model) render(width, height int, lk look, tx words) string {
@@ -108,18 +114,20 @@ func (p painter) tooSmall(a area) {
 	}
 }
 
-// needs is the smallest window that the slots fit into: as wide as this one, if
-// that can be.
+// needs is the smallest window that the slots fit into: as wide as this one, unless
+// that makes it higher than a common terminal.
 func (p painter) needs(w int) (int, int) {
 	w = max(w, leastWidth, p.listWidth()+2)
 	for h := leastHeight; ; h++ {
+		if h > commonHeight && w < commonWidth {
+			return p.needs(commonWidth)
+		}
 		head, foot := bands(h)
 		inset := 0
 		if p.locked != nil {
 			inset = 1
 		}
-		c := area{w: w - 2*inset, h: h - head - foot - 2*inset}
-		if p.plan(c).fits {
+		if p.plan(area{w: w - 2*inset, h: h - head - foot - 2*inset}).fits {
 			return w, h
 		}
 	}

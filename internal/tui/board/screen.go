@@ -59,7 +59,10 @@ func Run(ctx context.Context, cfg Config) error {
 	var program *tea.Program
 	ready := make(chan struct{})
 	out := newOutlet(cfg.Out, func() { <-ready; go program.Send(redrawMsg{}) })
-	program = tea.NewProgram(newScreen(cfg, keys, out),
+	clock := time.AfterFunc(tickIdle, func() { <-ready; program.Send(tickMsg{}) })
+	defer clock.Stop()
+	wake := func(d time.Duration) { clock.Reset(d) }
+	program = tea.NewProgram(newScreen(cfg, keys, out, wake),
 		tea.WithContext(ctx), tea.WithOutput(out.writer()), tea.WithInput(cfg.In),
 		tea.WithAltScreen(), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
 	close(ready)
@@ -86,8 +89,8 @@ const framesPerSecond = 25
 
 type (
 	eventMsg  shift.Event
-	tickMsg   struct{ turn int } // of the timer it comes from: older ones are void
-	redrawMsg struct{}           // output was lost
+	tickMsg   struct{}
+	redrawMsg struct{} // output was lost
 )
 
 // How often the screen looks at the clock.
@@ -105,19 +108,19 @@ type screen struct {
 	lk     look
 	keys   *scanner.Assembler
 	ringer *ringer
-	out    io.Writer // for the bell
+	out    io.Writer           // for the bell
+	wake   func(time.Duration) // sends the next tickMsg after a time, instead of at the time before
 	cfg    Config
 
 	width, height int
 	frame         string    // as it was drawn last
-	due           time.Time // of the timer that runs
-	turn          int       // its number
+	due           time.Time // of the next tick; zero: none is set
 }
 
-func newScreen(cfg Config, keys *scanner.Assembler, out io.Writer) screen {
+func newScreen(cfg Config, keys *scanner.Assembler, out io.Writer, wake func(time.Duration)) screen {
 	s := screen{
 		words: cfg.Words, lk: look{palette{cfg.Mono}, cfg.ASCII}, keys: keys,
-		ringer: &ringer{}, out: out, cfg: cfg,
+		ringer: &ringer{}, out: out, wake: wake, cfg: cfg,
 		width: cfg.Width, height: cfg.Height,
 	}
 	if s.width == 0 || s.height == 0 {
@@ -143,9 +146,6 @@ func (s screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		s.model = s.model.apply(shift.Event(msg))
 		draw = !frequent(shift.Event(msg))
 	case tickMsg:
-		if msg.turn != s.turn {
-			return s, nil
-		}
 		s.due = time.Time{}
 		s.model = s.model.tick(now)
 		s = s.take(s.keys.Tick(now))
@@ -169,8 +169,8 @@ func (s screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if s.model.finished {
 		return s, tea.Quit
 	}
-	s, timer := s.timer(now)
-	return s, tea.Batch(cmd, timer)
+	s.timer(now)
+	return s, cmd
 }
 
 // frequent reports whether ev only moves a bar.
@@ -191,16 +191,13 @@ func (s *screen) bells(now time.Time) {
 	}
 }
 
-// timer sets the next tick, when it is needed sooner than the one that runs.
-func (s screen) timer(now time.Time) (screen, tea.Cmd) {
+// timer sets the next tick, when it is needed sooner than the one that is set.
+func (s *screen) timer(now time.Time) {
 	due := s.next(now)
-	if !s.due.IsZero() && !due.Before(s.due) {
-		return s, nil
+	if s.due.IsZero() || due.Before(s.due) {
+		s.due = due
+		s.wake(max(due.Sub(now), time.Millisecond))
 	}
-	s.turn++
-	s.due = due
-	turn := s.turn
-	return s, tea.Tick(max(due.Sub(now), time.Millisecond), func(time.Time) tea.Msg { return tickMsg{turn} })
 }
 
 // next is when something on the screen changes by itself.

@@ -32,10 +32,8 @@ func (p painter) notes(s slot) []note {
 		}
 		out = append(out, note{st, p.tx.Text(key)})
 	}
-	if s.serial != "" {
-		out = append(out, note{plain, s.serial})
-	} else if s.mac != "" && s.state != shift.Ready {
-		out = append(out, note{plain, s.mac})
+	if unit := p.unit(s); unit != "" {
+		out = append(out, note{plain, unit})
 	}
 	if s.state.Final() && s.elapsed(p.now) > 0 {
 		out = append(out, note{dim, p.tx.Text("tile.took", "s", strconv.Itoa(s.elapsed(p.now)))})
@@ -58,6 +56,15 @@ func (p painter) action(s slot) string {
 		return s.do
 	}
 	return p.tx.Text("act." + string(s.state))
+}
+
+// unit names the unit in s by its serial number. Who reads hex sees the address of a
+// unit that has no number yet.
+func (p painter) unit(s slot) string {
+	if s.serial == "" && p.role() == engineer {
+		return s.mac
+	}
+	return s.serial
 }
 
 // labelKey says where the label of a unit is.
@@ -86,7 +93,7 @@ func (p painter) stepText(s slot) string {
 	if s.total == 0 || s.steps > s.total {
 		return name
 	}
-	return p.tx.Text("tile.step", "n", strconv.Itoa(s.steps), "m", strconv.Itoa(s.total)) + ": " + name
+	return p.tx.Text("tile.step", "n", strconv.Itoa(s.steps), "m", strconv.Itoa(s.total), "name", name)
 }
 
 // leftText is the time that is left; empty when it is not known.

@@ -1,0 +1,191 @@
+package board
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"provision/internal/flow"
+	"provision/internal/shift"
+)
+
+// typed is m after keys, and all that was asked for. Words in angle brackets are
+// keys that are no characters.
+func typed(m model, keys string) (model, []shift.Intent) {
+	var all []shift.Intent
+	for keys != "" {
+		key, rest := []rune(keys)[0], keys[len(string([]rune(keys)[0])):]
+		if name, after, ok := strings.Cut(strings.TrimPrefix(keys, "<"), ">"); ok && keys[0] == '<' {
+			key, rest = keyNames[name], after
+		}
+		var intents []shift.Intent
+		m, intents = m.press(key)
+		all = append(all, intents...)
+		keys = rest
+	}
+	return m, all
+}
+
+// TestKeys: what each key asks the station for, for whom, and what only the screen
+// does with it.
+func TestKeys(t *testing.T) {
+	lot := shift.PersonFacts{Name: "Ludwig", Role: lead}
+	eng := shift.PersonFacts{Name: "Eva", Role: engineer}
+	for _, c := range []struct {
+		name  string
+		scene string
+		lead  shift.PersonFacts
+		keys  string
+		want  []shift.Intent
+	}{
+		{"arm needs a lead", "not-armed", shift.PersonFacts{}, "a", nil},
+		{"arm", "not-armed", lot, "a", []shift.Intent{{Kind: shift.Arm}}},
+		{"anybody disarms", "floor-4", shift.PersonFacts{}, "a", []shift.Intent{{Kind: shift.Disarm}}},
+		{"unlock the station", "lock", lot, "u", []shift.Intent{{Kind: shift.Unlock}}},
+		{"unlock needs a lead", "lock", shift.PersonFacts{}, "u", nil},
+		{"unlock a slot", "floor-12", lot, "u9", []shift.Intent{{Kind: shift.Unlock, Slot: 9}}},
+		{"unlock a parked unit releases it", "floor-12", lot, "u11", []shift.Intent{{Kind: shift.Release, Slot: 11}}},
+		{"two digits", "floor-12", lot, "x12", []shift.Intent{{Kind: shift.Exclude, Slot: 12}}},
+		{"one digit and Enter", "floor-12", lot, "x1<enter>", []shift.Intent{{Kind: shift.Exclude, Slot: 1}}},
+		{"one digit is enough where no second can follow", "floor-12", lot, "x2", []shift.Intent{{Kind: shift.Exclude, Slot: 2}}},
+		{"no such slot", "floor-8", lot, "x9", nil},
+		{"a number given up", "floor-8", lot, "x<esc>3", nil},
+		{"one slot is implied", "state-FAIL", shift.PersonFacts{}, "f", []shift.Intent{{Kind: shift.Explain, Slot: 1}}},
+		{"quarantine is asked again", "floor-8", shift.PersonFacts{}, "p3<enter>", []shift.Intent{{Kind: shift.Quarant, Slot: 3}}},
+		{"quarantine given up", "floor-8", shift.PersonFacts{}, "p3<esc>", nil},
+		{"reprint", "floor-8", lot, "r3", []shift.Intent{{Kind: shift.Reprint, Slot: 3}}},
+		{"details need an engineer", "floor-8", lot, "e3", nil},
+		{"details", "floor-8", eng, "e3", []shift.Intent{{Kind: shift.Details, Slot: 3}}},
+		{"history", "floor-8", shift.PersonFacts{}, "h", []shift.Intent{{Kind: shift.History}}},
+		{"self-test", "floor-8", shift.PersonFacts{}, "t", []shift.Intent{{Kind: shift.SelfTest}}},
+		{"sign out", "floor-8", shift.PersonFacts{}, "o", []shift.Intent{{Kind: shift.SignOut}}},
+		{"nobody to sign out", "no-job", shift.PersonFacts{}, "o", nil},
+		{"look-up", "floor-8", shift.PersonFacts{}, "/AQ<backspace>B-1<enter>", []shift.Intent{{Kind: shift.Lookup, Text: "AB-1"}}},
+		{"look-up of nothing", "floor-8", shift.PersonFacts{}, "/ <enter>", nil},
+		{"hands", "trouble", shift.PersonFacts{}, "3i4m", []shift.Intent{{Kind: shift.HandUnit, Slot: 3}, {Kind: shift.HandUnit, Slot: 4}, {Kind: shift.HandsAuto}}},
+		{"no hands at a live station", "floor-8", shift.PersonFacts{}, "3im", nil},
+		{"PIN", "pin", shift.PersonFacts{}, "<backspace>9<enter>", []shift.Intent{{Kind: shift.PINGiven, Text: "129"}}},
+		{"PIN given up", "pin", shift.PersonFacts{}, "q<esc>", []shift.Intent{{Kind: shift.PINGiven}}},
+		{"choice", "choice", lot, "72", []shift.Intent{{Kind: shift.Choose, Text: "reason.contacts_replaced"}}},
+		{"choice given up", "choice", lot, "<esc>", []shift.Intent{{Kind: shift.Choose}}},
+		{"quit at rest", "idle-24", shift.PersonFacts{}, "q", []shift.Intent{{Kind: shift.Quit}}},
+		{"quit is asked while units are at work", "floor-8", shift.PersonFacts{}, "q", nil},
+		{"quit", "floor-8", shift.PersonFacts{}, "qq", []shift.Intent{{Kind: shift.Quit}}},
+		{"quit given up", "floor-8", shift.PersonFacts{}, "qn", nil},
+		{"interrupt", "floor-8", shift.PersonFacts{}, "<ctrl+c><ctrl+c>", []shift.Intent{{Kind: shift.QuitNow}}},
+		{"quit, then interrupt", "floor-8", shift.PersonFacts{}, "qq<ctrl+c>", []shift.Intent{{Kind: shift.Quit}, {Kind: shift.QuitNow}}},
+		{"interrupt in a PIN", "pin", shift.PersonFacts{}, "<ctrl+c>q", []shift.Intent{{Kind: shift.Quit}}},
+		{"a key without a meaning", "floor-8", lot, "Q#\x01", nil},
+	} {
+		m := scene(t, c.scene)
+		if c.lead.Name != "" {
+			m.lead = c.lead
+		}
+		if _, got := typed(m, c.keys); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q asks for %v, want %v", c.name, c.keys, got, c.want)
+		}
+	}
+}
+
+// TestThirdInterruptCloses: when nobody answers, the screen goes all the same.
+func TestThirdInterruptCloses(t *testing.T) {
+	m, _ := typed(scene(t, "floor-8"), "<ctrl+c><ctrl+c>")
+	if m.finished {
+		t.Fatal("it closed before the station could answer")
+	}
+	if m, _ = typed(m, "<ctrl+c>"); !m.finished {
+		t.Error("it does not close")
+	}
+}
+
+// TestFooterIsTheTable: the footer and the help page show what a role may do, and
+// every key that is shown does something.
+func TestFooterIsTheTable(t *testing.T) {
+	for _, who := range []shift.PersonFacts{{}, {Name: "L", Role: lead}, {Name: "E", Role: engineer}} {
+		for _, name := range scenes(t) {
+			m := scene(t, name)
+			m.lead, m.pin, m.choice, m.asking = who, nil, nil, prompt{}
+			for _, k := range m.offers() {
+				after, intents := m.press(k.key)
+				if after.notice != "" {
+					t.Errorf("%s: %q is offered to %q and refused: %s", name, k.key, m.role(), after.notice)
+				}
+				if len(intents) == 0 && after.asking == m.asking && after.view == m.view && after.lang == m.lang {
+					t.Errorf("%s: %q is offered and does nothing", name, k.key)
+				}
+			}
+		}
+	}
+	got := bare(scene(t, "floor-4").render(200, 24, mono, texts(t, "en")))
+	for hint, want := range map[string]bool{"q quit": true, "o sign out": true, "x leave out": false, "e details": false, "m automatic": false} {
+		if strings.Contains(got, hint) != want {
+			t.Errorf("the operator's footer holds %q: %v", hint, !want)
+		}
+	}
+}
+
+// TestIdle: thirty seconds after the last key the floor is back, whatever was open,
+// but not under a PIN or a choice, which the station ends.
+func TestIdle(t *testing.T) {
+	for _, keys := range []string{"?", "c", "/AB", "x", "p3"} {
+		m := scene(t, "floor-8")
+		m.lead = shift.PersonFacts{Name: "L", Role: lead}
+		m, _ = typed(m, keys)
+		at := m.now
+		covered := func(m model) bool { return m.view != floorView || m.asking != prompt{} }
+		if m = m.tick(at.Add(idleAfter - time.Second)); !covered(m) {
+			t.Errorf("%q: gone too soon", keys)
+		}
+		if m = m.tick(at.Add(idleAfter)); covered(m) {
+			t.Errorf("%q: still there", keys)
+		}
+	}
+	m := scene(t, "page-record")
+	if m = m.tick(m.now.Add(idleAfter)); m.page != nil || m.view != floorView {
+		t.Error("the page is still there")
+	}
+	for _, name := range []string{"pin", "choice"} {
+		m := scene(t, name)
+		if m = m.tick(m.now.Add(time.Hour)); m.pin == nil && m.choice == nil {
+			t.Errorf("%s: the question went by itself", name)
+		}
+	}
+}
+
+// TestBanner: what was scanned stands for three seconds, and a key sends it away.
+func TestBanner(t *testing.T) {
+	m := scene(t, "scan")
+	read := m.scan.until.Add(-bannerFor)
+	if m.tick(read.Add(bannerFor-time.Millisecond)).scan == nil || m.tick(read.Add(bannerFor)).scan != nil {
+		t.Error("it does not stand for three seconds")
+	}
+	if m, _ = typed(m, "<esc>"); m.scan != nil {
+		t.Error("Esc does not send it away")
+	}
+}
+
+func TestLanguageGoesRound(t *testing.T) {
+	m := model{hand: hand{lang: "en"}}
+	var seen []string
+	for range 4 {
+		m, _ = typed(m, "L")
+		seen = append(seen, m.lang)
+	}
+	if !slices.Equal(seen, []string{"de", "zh", "en", "de"}) {
+		t.Errorf("went through %v", seen)
+	}
+}
+
+// TestPINIsNotShown: the digits are on no screen.
+func TestPINIsNotShown(t *testing.T) {
+	m := scene(t, "pin")
+	got := bare(m.render(80, 24, mono, texts(t, "en")))
+	if m.typed != "127" || strings.Contains(got, "127") || !strings.Contains(got, "● ● ●") {
+		t.Errorf("%q\n%s", m.typed, got)
+	}
+	m = m.apply(shift.Event{Event: flow.Event{Kind: shift.PINClosed}})
+	if m.typed != "" || m.pin != nil {
+		t.Error("the digits are kept")
+	}
+}
