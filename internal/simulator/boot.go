@@ -67,9 +67,11 @@ type boot struct {
 
 	loaded   bootloader
 	features features
-	tableAt  int  // where the bootloader expects the partition table
+	tableAt  int // where the bootloader expects the partition table
+	table    bootTable
 	freshOTA bool // otadata is blank and there is no factory app: the bootloader writes the first entry
 	probing  bool // looking at images without meaning to start them
+	inApp    bool // this is not the bootloader but an app with the same code in it
 }
 
 // maxRestarts bounds the resets firmware asks for by itself within one boot.
@@ -90,6 +92,7 @@ func (c *Chip) flashBoot(cause resetCause) Verdict {
 		cause = resetSoftware
 		c.efuse.reset()
 	}
+	c.booted = b
 	if v.Cause == "" { // it asked for one reset too many
 		v.Cause = CauseSecurityIncomplete
 	}

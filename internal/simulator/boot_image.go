@@ -76,9 +76,11 @@ func (b *boot) walkSegments(off int, h header, load bool) (end int, ok bool) {
 		}
 		use := segmentUse(addr, mapped, load)
 		b.info(tagImage, "segment %d: paddr=%08x vaddr=%08x size=%05xh (%6d) %s", i, at, addr, n, n, use)
-		if use == "load" && n > 0 && !loadable(addr, n) {
-			b.fail(tagImage, "Segment %d 0x%08x-0x%08x invalid: bad load address range", i, addr, addr+n)
-			return 0, false
+		if use == "load" && n > 0 {
+			if why := b.badLoad(addr, n); why != "" {
+				b.fail(tagImage, "Segment %d 0x%08x-0x%08x invalid: %s", i, addr, addr+n, why)
+				return 0, false
+			}
 		}
 		end += int(n)
 	}
@@ -99,17 +101,33 @@ func segmentUse(addr uint32, mapped, load bool) string {
 	return ""
 }
 
-// loadable says whether an app may be loaded there: internal RAM or RTC memory.
-// Source: ESP32 TRM, "System and Memory". What the bootloader itself occupies is
-// not known here, and not held against the app.
-func loadable(addr, n uint32) bool {
+// badLoad is what the bootloader has against loading an app's segment there. It must
+// be internal RAM or RTC memory (ESP32 TRM, "System and Memory") and not the
+// bootloader's own data; where its stack is, is not known here.
+func (b *boot) badLoad(addr, n uint32) string {
 	for _, r := range [][2]uint32{
-		{dramStart, dramEnd}, {iramStart, 0x400AA000},
+		{dramStart, dramEnd}, {0x40080000, 0x400AA000},
 		{0x400C0000, 0x400C2000}, {0x3FF80000, 0x3FF82000}, {0x50000000, 0x50002000},
 	} {
 		if addr >= r[0] && uint64(addr)+uint64(n) <= uint64(r[1]) {
+			if r[0] == dramStart && b.overOwnData(addr, n) {
+				return "overlaps bootloader data"
+			}
+			return ""
+		}
+	}
+	return "bad load address range"
+}
+
+// overOwnData says whether n bytes at addr overlap a data segment of the bootloader.
+func (b *boot) overOwnData(addr, n uint32) bool {
+	at := image.HeaderLen
+	for range b.loaded.SegmentCount {
+		own, length := le32(b.loaded.bytes[at:]), le32(b.loaded.bytes[at+4:])
+		if own >= dramStart && own < dramEnd && addr < own+length && own < addr+n {
 			return true
 		}
+		at += segmentHeaderLen + int(length)
 	}
 	return false
 }
@@ -170,7 +188,7 @@ func (b *boot) checkOrigin(off int, img checkedImage) Cause {
 	cause := CauseSignatureBad
 	var missing *secureboot.NoSignatureError
 	if errors.As(err, &missing) {
-		b.fail(tagSecure, "image has invalid signature version field 0x%08x (image without a signature?)", missing.Found)
+		b.fail(b.signatureTag(), "image has invalid signature version field 0x%08x (image without a signature?)", missing.Found)
 		cause = CauseSignatureMissing
 	}
 	b.fail(tagImage, "Secure boot signature verification failed")
@@ -181,6 +199,14 @@ func (b *boot) checkOrigin(off int, img checkedImage) Cause {
 		b.warn(tagImage, "image corrupted on flash")
 	}
 	return cause
+}
+
+// signatureTag is who complains about a V1 signature.
+func (b *boot) signatureTag() string {
+	if b.inApp {
+		return tagSecureV1
+	}
+	return tagSecure
 }
 
 // errNoAppKey is a bootloader that checks signatures and holds no key to check with.

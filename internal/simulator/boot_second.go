@@ -11,6 +11,7 @@ import (
 // bootloader_init.c, bootloader_utility.c.
 func (b *boot) secondStage(loaded bootloader) {
 	b.loaded, b.features = loaded, findFeatures(loaded.bytes)
+	b.features.rollback = b.features.rollback || b.chip.rollback
 	if !b.introduce() {
 		b.loops()
 		return
@@ -21,6 +22,7 @@ func (b *boot) secondStage(loaded bootloader) {
 		b.loops()
 		return
 	}
+	b.table = table
 	b.bootOneOf(table)
 }
 
@@ -121,6 +123,9 @@ func indexName(i int) string {
 // tryApp loads one app and starts it. It reports true when the bootloader is done:
 // the app runs, or the chip has reset or stopped for good.
 func (b *boot) tryApp(t bootTable, p image.Partition, index int) bool {
+	if b.features.antiRollback && !b.recentEnough(p) {
+		return !b.chip.running()
+	}
 	img, ok := b.checkImage(int(p.Offset), p.Size, true)
 	if !ok {
 		return !b.chip.running()

@@ -14,6 +14,8 @@ type otaEntry struct {
 const (
 	otaEntryLen = 32
 	otaBlank    = 0xFFFFFFFF
+	otaNew      = 0
+	otaPending  = 1
 	otaValid    = 2
 	otaInvalid  = 3
 	otaAborted  = 4
@@ -55,7 +57,7 @@ func (b *boot) otaData(at uint32) (e [2]otaEntry) {
 }
 
 // selectApp is which app the bootloader tries first. Source: ESP-IDF 5.1
-// bootloader_utility_get_selected_boot_partition, without rollback.
+// bootloader_utility_get_selected_boot_partition.
 func (b *boot) selectApp(t bootTable) int {
 	if t.otadata == nil {
 		return factoryIndex
@@ -66,6 +68,12 @@ func (b *boot) selectApp(t bootTable) int {
 		return invalidIndex
 	}
 	e := b.otaData(t.otadata.Offset)
+	if b.features.rollback {
+		b.abortPending(t, &e)
+	}
+	if b.features.antiRollback {
+		return b.selectRecent(t, e)
+	}
 	if !e[0].usable() && !e[1].usable() || t.slots == 0 {
 		if t.factory != nil {
 			b.info(tagBoot, "Defaulting to factory image")
@@ -78,7 +86,7 @@ func (b *boot) selectApp(t bootTable) int {
 	active, ok := newest(e)
 	switch {
 	case ok:
-		return int((e[active].seq - 1) % uint32(t.slots))
+		return b.selectSlot(t, e[active], active)
 	case t.factory != nil:
 		b.fail(tagBoot, "ota data partition invalid, falling back to factory")
 	default:
@@ -107,9 +115,12 @@ func (b *boot) noteSlot(t bootTable, index int) bool {
 	}
 	e := otaEntry{seq: uint32(index) + 1, state: otaValid}
 	e.crc = e.checksum()
-	if !b.eraseSector(t.otadata.Offset) || !b.writeFlash(t.otadata.Offset, e.bytes(), b.flash.cipher) {
+	if !b.writeOTAEntry(t, 0, e) {
 		return false
 	}
 	b.info(tagBoot, "Set actual ota_seq=%d in otadata[0]", e.seq)
+	if p, ok := t.app(index); ok && b.features.antiRollback {
+		return b.raiseSecureVersion(p)
+	}
 	return true
 }

@@ -53,6 +53,10 @@ type Chip struct {
 	faults *injector
 	pace   *pacer
 	store  *store // nil: kept in memory only
+	booted *boot  // the last one
+
+	rollback bool // its firmware has CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE, though the binary does not show it
+
 	random io.Reader
 	broken error // the files cannot be written any more
 }

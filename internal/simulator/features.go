@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"bytes"
 	"cmp"
 	"regexp"
 	"strconv"
@@ -16,7 +17,12 @@ type features struct {
 	tableOffset       int                     // 0: the binary does not tell
 	appKey            *secureboot.PublicKeyV1 // that apps are checked with; nil: none, or none is found
 	refusesBlankTable bool                    // since ESP-IDF 5.5
+	rollback          bool                    // an app has one boot to prove itself; a real binary does not tell
+	antiRollback      bool                    // and none starts below SECURE_VERSION
 }
+
+// rollbackMark is in those of them that were asked to roll back.
+const rollbackMark = "provision-virtual-bootloader rollback"
 
 // tableMark is in the bootloaders that BuildBootloader makes.
 const tableMark = "provision-virtual-bootloader table-offset="
@@ -28,6 +34,8 @@ func findFeatures(bin []byte) features {
 	f := features{BootloaderFeatures: image.FindBootloaderFeatures(bin)}
 	f.IDFVersion = cmp.Or(f.IDFVersion, "(unknown version)")
 	f.refusesBlankTable = f.Since(5, 5)
+	f.antiRollback = bytes.Contains(bin, []byte(saysAntiRollback))
+	f.rollback = f.antiRollback || bytes.Contains(bin, []byte(rollbackMark))
 	if m := tableText.FindSubmatch(bin); m != nil {
 		offset, _ := strconv.ParseUint(string(m[1]), 0, 24)
 		f.tableOffset = int(offset)

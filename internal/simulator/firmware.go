@@ -25,6 +25,8 @@ type BootloaderSpec struct {
 	SecureBootV1    bool                    // enables Secure Boot V1 by itself where it is not; needs AppKey
 	FlashEncryption bool                    // enables flash encryption by itself where it is not
 	Release         bool                    // and for good
+	Rollback        bool                    // gives a new app one boot to prove itself
+	AntiRollback    bool                    // and starts none below SECURE_VERSION
 
 	Segments []SegmentSize // nil: those of an ESP-IDF 5.2 bootloader; the first must hold the texts
 	Entry    uint32        // 0: that of the same
@@ -81,6 +83,12 @@ const (
 // content are the texts and the key that findFeatures looks for.
 func (s BootloaderSpec) content() []byte {
 	out := text(fmt.Sprintf("%s%#x", tableMark, s.TableOffset), image.MsgMulticore)
+	if s.Rollback {
+		out = append(out, text(rollbackMark)...)
+	}
+	if s.AntiRollback {
+		out = append(out, text(saysAntiRollback)...)
+	}
 	if s.AppKey != nil {
 		out = append(out, text(image.MsgVerifying)...)
 		out = append(out, s.AppKey[:]...)
@@ -134,6 +142,7 @@ func layOut(sizes []SegmentSize, descriptor int, content []byte) ([]image.Segmen
 // AppSpec describes an app for virtual chips, likewise without code.
 type AppSpec struct {
 	Project, Version string   // of the descriptor
+	SecureVersion    uint32   // likewise, for anti-rollback
 	IDFVersion       string   // empty: "v5.2.2"
 	Says             []string // lines the chip prints when it runs
 
@@ -152,7 +161,7 @@ func BuildApp(s AppSpec) ([]byte, error) {
 	spec := image.Spec{
 		Header: image.Header{FlashMode: image.DIO, FlashSize: image.Size2MB, Entry: 0x40080000, MaxRev: 399},
 		App: &image.AppDescriptor{
-			Version: s.Version, ProjectName: s.Project, IDFVersion: s.IDFVersion,
+			SecureVersion: s.SecureVersion, Version: s.Version, ProjectName: s.Project, IDFVersion: s.IDFVersion,
 			Time: "00:00:00", Date: "Jan  1 2024",
 		},
 	}

@@ -11,10 +11,11 @@ type resetCause int
 const (
 	resetPowerOn  resetCause = 0x1 // also EN
 	resetSoftware resetCause = 0x3
+	resetCPU      resetCause = 0xC // an app that restarts
 )
 
 func (r resetCause) String() string {
-	return map[resetCause]string{resetPowerOn: "POWERON_RESET", resetSoftware: "SW_RESET"}[r]
+	return map[resetCause]string{resetPowerOn: "POWERON_RESET", resetSoftware: "SW_RESET", resetCPU: "SW_CPU_RESET"}[r]
 }
 
 // Bits of the strap register (ESP32 TRM, "GPIO_STRAP").
