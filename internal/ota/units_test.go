@@ -1,0 +1,188 @@
+package ota_test
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"testing"
+
+	"provision/internal/flashcrypt"
+	"provision/internal/image"
+	"provision/internal/ota"
+	"provision/internal/secureboot"
+	"provision/internal/simulator"
+)
+
+// kind is a way a unit can be locked.
+type kind struct {
+	name             string
+	secure, encrypts bool
+}
+
+var kinds = []kind{
+	{"encrypted, Secure Boot V1", true, true},
+	{"Secure Boot V1", true, false},
+	{"encrypted", false, true},
+	{"open", false, false},
+}
+
+// setup is what is special about the units of a case.
+type setup struct {
+	table         string // CSV; empty: two slots of 1 MiB
+	running       int    // slot
+	secureVersion int
+	revision      int // major; 0: v3.0
+	build         simulator.OTABuild
+}
+
+const twoSlots = `
+nvs,      data, nvs,     0x9000,   0x6000,
+otadata,  data, ota,     0xf000,   0x2000,
+ota_0,    app,  ota_0,   0x20000,  1M,
+ota_1,    app,  ota_1,   ,         1M,
+`
+
+var (
+	flashKey = bytes.Repeat([]byte{0x11, 0x9E, 0x03, 0x70}, 8)
+	bootKey  = bytes.Repeat([]byte{0x42, 0xD1, 0x5C, 0x08}, 8)
+)
+
+// unit is a virtual one, and what is known of it.
+type unit struct {
+	chip  *simulator.Chip
+	facts ota.Device
+}
+
+// newUnit makes a unit of that kind whose bootloader trusts the workshop's key.
+func (w *workshop) newUnit(t testing.TB, k kind, s setup) unit {
+	t.Helper()
+	spec := simulator.BootloaderSpec{FlashSize: image.Size4MB, AntiRollback: s.secureVersion > 0}
+	if k.secure {
+		spec.AppKey, spec.SecureBootV1 = &w.pub, true
+	}
+	bootloader, err := simulator.BuildBootloader(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.table == "" {
+		s.table = twoSlots
+	}
+	table, err := image.ParseCSV(s.table, image.Layout{FlashSize: 4 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := simulator.DefaultConfig()
+	if s.revision != 0 {
+		cfg.RevMajor = s.revision
+	}
+	u := unit{chip: simulator.New(cfg)}
+	w.fill(t, u.chip, k, s, bootloader, table)
+	u.burn(t, k, s)
+	u.facts = w.facts(t, u.chip, k, s, table)
+	return u
+}
+
+// fill writes the flash as the line does.
+func (w *workshop) fill(t testing.TB, c *simulator.Chip, k kind, s setup, bootloader []byte, table image.Table) {
+	t.Helper()
+	put := func(at uint32, data []byte, crypt bool) {
+		if crypt && k.encrypts {
+			data = flashcrypt.PadFF(data, 4096)
+			if err := flashcrypt.Encrypt(data, data, flashKey, at, flashcrypt.ConfAll); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.SetFlash(int(at), data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sector, err := secureboot.DigestSectorV1(bootKey, bytes.Repeat([]byte{0x77}, secureboot.IVLenV1), bootloader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := table.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(0, sector, true)
+	put(0x1000, bootloader, true)
+	put(0x8000, binary, true)
+	apps := table.Apps()
+	if p, ok := table.OTAData(); ok {
+		data := image.BlankOTAData()
+		if s.running > 0 {
+			data = image.SelectSlot(s.running, image.OTAValid)
+		}
+		put(p.Offset, data.Binary(), true)
+	}
+	app := w.app(t, simulator.AppSpec{Project: "now", Version: "1", SecureVersion: uint32(s.secureVersion), Says: []string{"now: ready"}})
+	if k.secure {
+		app = w.signed(t, app)
+	}
+	put(apps[min(s.running, len(apps)-1)].Offset, app, true)
+}
+
+// burn sets the fuses of a finished unit.
+func (u unit) burn(t testing.TB, k kind, s setup) {
+	t.Helper()
+	var f simulator.Fuses
+	key := func(block int, key []byte) {
+		reversed := slices.Clone(key)
+		slices.Reverse(reversed)
+		for i := range f[block] {
+			f[block][i] = uint32(reversed[4*i]) | uint32(reversed[4*i+1])<<8 | uint32(reversed[4*i+2])<<16 | uint32(reversed[4*i+3])<<24
+		}
+	}
+	if k.secure {
+		key(2, bootKey)
+		f[0][0] |= 1<<17 | 1<<8
+		f[0][6] |= 1 << 4
+	}
+	if k.encrypts {
+		key(1, flashKey)
+		f[0][0] |= 1<<16 | 1<<7 | 0x7F<<20
+		f[0][5] |= 0xF << 28
+	}
+	f[3][4] = 1<<s.secureVersion - 1
+	if err := u.chip.Preburn(f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// facts are those a complete record has.
+func (w *workshop) facts(t testing.TB, c *simulator.Chip, k kind, s setup, table image.Table) ota.Device {
+	t.Helper()
+	cipher, err := flashcrypt.New(flashKey, flashcrypt.ConfAll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	major, minor := c.Revision()
+	apps := table.Apps()
+	d := ota.Device{
+		Chip: ota.Known(image.ESP32), Revision: ota.Known(major*100 + minor),
+		SecureBoot: ota.Known(0), ChecksApps: ota.Known(k.secure),
+		FlashEncryption: ota.Known(k.encrypts), Table: ota.Known(table),
+		Running:       ota.Known(apps[min(s.running, len(apps)-1)].Label),
+		SecureVersion: ota.Known(s.secureVersion),
+	}
+	if k.secure {
+		d.SecureBoot = ota.Known(1)
+		d.Trusts = ota.Known([]string{w.pub.Fingerprint()})
+	}
+	if k.encrypts {
+		d.FlashKey = cipher
+	}
+	if s.build.AppSkipsSignature {
+		d.AppVerifies = ota.Known(false)
+	}
+	return d
+}
+
+func readFile(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
