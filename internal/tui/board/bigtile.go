@@ -23,12 +23,9 @@ func (p painter) letterTile(a area, s slot) {
 
 // letterHead is the row above the letters: number, shape, unit.
 func (p painter) letterHead(a area, s slot) {
-	st := faceOf(s.state).st
-	if s.waitsForJob(p.model) {
-		st = dim
-	}
+	st := s.face(p.model).st
 	x := a.put(0, 0, bold, p.tx.Text("tile.slot", "n", strconv.Itoa(s.number)))
-	a.put(x+1, 0, st, faceOf(s.state).shapeIn(p.lk))
+	a.put(x+1, 0, st, s.face(p.model).shapeIn(p.lk))
 	if unit := p.unit(s); unit != "" && x+6+width(unit) <= a.w {
 		a.right(0, plain, unit, p.lk)
 	}
@@ -38,7 +35,7 @@ func (p painter) letterHead(a area, s slot) {
 func (p painter) letterFoot(s slot, w int) []note {
 	var out []note
 	if s.working() {
-		out = append(out, note{faceOf(s.state).st, p.progress(s, min(w, max(60, w*2/3)), p.tails(s)...)})
+		out = append(out, note{s.face(p.model).st, p.progress(s, min(w, max(60, w*2/3)), p.tails(s)...)})
 		if step := p.stepText(s); step != "" {
 			out = append(out, note{plain, p.lk.cut(step, w)})
 		}
@@ -84,7 +81,7 @@ func (p painter) bigWord(a area, s slot, foot []note) (big []string, kept int) {
 // drawBig draws block letters in the middle of a, or, without any, the word wide
 // and inverse.
 func (p painter) drawBig(a area, s slot, big []string) {
-	st := s.lettersStyle(p.model)
+	st := s.face(p.model).st
 	if s.state == shift.Hold && !p.blink() {
 		st |= inverse
 		a.inner(0, min(1, a.h/8)).fill(st, ' ')

@@ -237,7 +237,11 @@ func (p painter) machineSpans() []span {
 	if scanner == "keyboard" {
 		scanner = p.tx.Text("foot.keyboard")
 	}
-	out := []span{{dim, p.tx.Text("foot.scanner", "name", scanner), 2}}
+	var out []span
+	if p.due > 0 {
+		out = append(out, span{blue | bold, p.tx.Text("foot.labels", "n", strconv.Itoa(p.due)), 1})
+	}
+	out = append(out, span{dim, p.tx.Text("foot.scanner", "name", scanner), 2})
 	if p.facts.Printer == "" {
 		return append(out, span{dim, p.tx.Text("foot.no_printer"), 3})
 	}
@@ -274,9 +278,9 @@ func (p painter) strip(a area) int {
 		part := a.sub(i%perRow*cell, i/perRow, cell-1, 1)
 		st := s.bar(p.model)
 		part.fill(st, ' ')
-		text := fmt.Sprintf("%2d%s", s.number, faceOf(s.state).markIn(p.lk))
+		text := fmt.Sprintf("%2d%s", s.number, s.face(p.model).markIn(p.lk))
 		if cell > bare {
-			text = fmt.Sprintf("%2d %s %s", s.number, faceOf(s.state).markIn(p.lk), s.word(p.model, p.tx))
+			text = fmt.Sprintf("%2d %s %s", s.number, s.face(p.model).markIn(p.lk), s.word(p.model, p.tx))
 		}
 		part.put(0, 0, st, text)
 	}

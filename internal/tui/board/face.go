@@ -1,6 +1,9 @@
 package board
 
-import "provision/internal/shift"
+import (
+	"provision/internal/fault"
+	"provision/internal/shift"
+)
 
 // face is how a state looks wherever it is drawn. Word, shape, colour and bell say
 // the same: any one of them is enough.
@@ -53,12 +56,26 @@ func (f face) markIn(lk look) string {
 	return f.mark
 }
 
+// face is how s looks. A unit that only waits for the start of the job or for
+// somebody to sign in is no reason for alarm: it looks like a slot that waits.
+func (s slot) face(m model) face {
+	switch {
+	case s.waitsForJob(m):
+		f := faceOf(shift.Ready)
+		f.st = dim
+		return f
+	case s.waitsForBadge(m):
+		return faceOf(shift.Scan)
+	}
+	return faceOf(s.state)
+}
+
 // bar is the style of the row that bears the word of a state: inverse, so that it
 // is seen from afar, but for slots that nobody has to look at. While a unit must
 // not be touched, the row changes between inverse and bold: the word is always
 // there.
 func (s slot) bar(m model) style {
-	f := faceOf(s.state)
+	f := s.face(m)
 	switch {
 	case s.state == shift.Off || s.state == shift.Skip:
 		return f.st
@@ -70,22 +87,23 @@ func (s slot) bar(m model) style {
 	return f.st | inverse
 }
 
-// lettersStyle is the style of block letters, which are large enough without being
-// inverse.
-func (s slot) lettersStyle(m model) style {
-	if s.waitsForJob(m) {
-		return dim
-	}
-	return faceOf(s.state).st
+// waitsForJob reports whether s would work, were the job started.
+func (s slot) waitsForJob(m model) bool {
+	return !m.job.Armed && (s.state == shift.Ready || s.state == shift.Lock && s.code == fault.NotArmed)
 }
 
-// waitsForJob reports whether s would take a unit, were the job started.
-func (s slot) waitsForJob(m model) bool { return s.state == shift.Ready && !m.job.Armed }
+// waitsForBadge reports whether s would work, were somebody signed in.
+func (s slot) waitsForBadge(m model) bool {
+	return s.state == shift.Lock && s.code == fault.NotAllowed && m.role() == nobody
+}
 
 // word is the word of s on its tile.
 func (s slot) word(m model, w words) string {
-	if s.waitsForJob(m) {
+	switch {
+	case s.waitsForJob(m):
 		return w.Text("tile.waits")
+	case s.waitsForBadge(m):
+		return w.Text("tile.badge")
 	}
 	return w.Text("state." + string(s.state))
 }

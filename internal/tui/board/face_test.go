@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"provision/internal/fault"
 	"provision/internal/flow"
 	"provision/internal/shift"
 )
@@ -89,12 +90,21 @@ func TestColoursMeanOneThing(t *testing.T) {
 		m := scene(t, name)
 		red, pass := m.locked != nil, false
 		for _, s := range m.slots {
-			red = red || s.state == shift.Fail || s.state == shift.Lock
+			red = red || s.state == shift.Fail || s.state == shift.Lock && s.code != fault.NotArmed && s.code != fault.NotAllowed
 			pass = pass || s.state == shift.Pass
 		}
 		frame := m.render(80, 24, colour, texts(t, "en"))
 		if strings.Contains(frame, "32m") != pass || strings.Contains(frame, "31m") != red {
 			t.Errorf("%s: green or red stands for something else", name)
+		}
+	}
+}
+
+// TestWaitingIsNoAlarm: a unit that only waits for a lead or a badge rings nothing.
+func TestWaitingIsNoAlarm(t *testing.T) {
+	for _, name := range []string{"unit-before-start", "unit-before-badge"} {
+		if m := scene(t, name); m.bell > once || m.last.kind == "state" {
+			t.Errorf("%s: rings %d, tells %+v", name, m.bell, m.last)
 		}
 	}
 }

@@ -64,7 +64,7 @@ func init() {
 		{'m', "key.hands", nobody, "", hands, ask(shift.HandsAuto)},
 		{'f', "key.fault", nobody, "", model.hasFault, askSlot(shift.Explain)},
 		{'p', "key.park", nobody, "QUARANTINE", nil, askSlot(shift.Quarant)},
-		{'/', "key.lookup", nobody, "", nil, model.startLookup},
+		{'/', "key.lookup", nobody, "LOOKUP", nil, model.startLookup},
 		{'h', "key.history", nobody, "", nil, ask(shift.History)},
 		{'c', "key.counters", nobody, "", nil, open(countersView)},
 		{'x', "key.exclude", lead, "", nil, askSlot(shift.Exclude)},
@@ -142,7 +142,7 @@ func (m model) hasLocked() bool {
 		return true
 	}
 	for _, s := range m.slots {
-		if s.state == shift.Lock || s.state == shift.Park {
+		if s.state == shift.Park || s.state == shift.Lock && !s.waitsForJob(m) && !s.waitsForBadge(m) {
 			return true
 		}
 	}

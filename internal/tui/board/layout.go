@@ -86,7 +86,7 @@ func grid(a area, n int, k kind, w, h int) plan {
 
 // wordWidth is the width of the longest word of a state.
 func (p painter) wordWidth() int {
-	n := width(p.tx.Text("tile.waits"))
+	n := max(width(p.tx.Text("tile.waits")), width(p.tx.Text("tile.badge")))
 	for _, s := range shift.States() {
 		n = max(n, width(p.tx.Text("state."+string(s))))
 	}

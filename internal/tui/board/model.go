@@ -34,6 +34,7 @@ type model struct {
 	lead   shift.PersonFacts // or engineer: who may do more for a while
 	counts shift.Counts
 	slots  []slot
+	due    int // labels that were not scanned back yet
 
 	locked  *reason // the whole station stands still
 	trouble *reason
@@ -93,9 +94,12 @@ func (m model) apply(ev shift.Event) model {
 		m.slots = slices.Clone(m.slots)
 		m.slots[i] = after
 		if before.state != after.state {
-			m.bell = max(m.bell, faceOf(after.state).bell)
+			m.bell = max(m.bell, after.face(m).bell)
 			m.hushed = m.hushed && after.state != shift.Park
 		}
+	}
+	if ev.Label != nil {
+		m.due = ev.Label.Due
 	}
 	m = m.applyStation(ev).applyQuestion(ev)
 	if h := told(ev); h.kind != "" {
@@ -194,10 +198,20 @@ func (m model) applyQuestion(ev shift.Event) model {
 	case shift.CheckEnded:
 		m.tested, m.touched = true, m.now
 	case shift.PageShown:
-		if ev.Page != nil {
-			m.page, m.view, m.scroll, m.touched = ev.Page, pageView, 0, m.now
-			m.scan = nil
-		}
+		m = m.show(ev.Page)
+	}
+	return m
+}
+
+// show puts a page on the screen, or puts away what is there. An explanation of
+// nothing is the page of all keys.
+func (m model) show(p *shift.Page) model {
+	m.page, m.view, m.scroll, m.scan, m.touched = p, pageView, 0, nil, m.now
+	switch {
+	case p == nil:
+		m.view = floorView
+	case p.Kind == "none" && p.Title == "":
+		m.page, m.view = nil, helpView
 	}
 	return m
 }
@@ -298,6 +312,9 @@ func told(ev shift.Event) happening {
 			h.name = ev.Job.ID
 		}
 		return h
+	}
+	if ev.Code == fault.NotArmed || ev.Code == fault.NotAllowed {
+		return happening{} // nothing happened: something is waited for
 	}
 	if ev.Slot > 0 && (ev.State.Final() || ev.State == shift.Scan || ev.State == shift.Lock || ev.State == shift.Skip) {
 		h.kind = "state"

@@ -122,6 +122,50 @@ func TestTimeLeft(t *testing.T) {
 	}
 }
 
+// TestOtherUnitsLabel: a label that comes out when the next unit sits in the slot
+// says nothing of that one.
+func TestOtherUnitsLabel(t *testing.T) {
+	for _, late := range []string{shift.LabelPrinted, shift.LabelFailed, shift.LabelClosed, shift.LabelWrong} {
+		m := scene(t, "state-PASS")
+		send := func(ev shift.Event) { m = m.apply(ev) }
+		label := shift.Event{Event: flow.Event{Kind: late, Slot: 1, Serial: "AB-000123"}, Label: &shift.LabelFacts{Serial: "AB-000123", Due: 1}}
+		send(shift.Event{Event: flow.Event{Kind: "slot.empty", Slot: 1}})
+		send(shift.Event{Event: flow.Event{Kind: "slot.unit", Slot: 1, MAC: "24:0a:c4:00:00:02"}})
+		if s := m.slots[0]; s.state != shift.Pass || s.serial != "AB-000123" {
+			t.Fatalf("the verdict went before there was another: %+v", s)
+		}
+		send(label)
+		send(shift.Event{Event: flow.Event{Kind: flow.RunStarted, Slot: 1, Run: "R2"}, State: shift.Run})
+		send(label)
+		if s := m.slots[0]; s.serial != "" || s.stage != "" || s.mac != "24:0a:c4:00:00:02" || m.due != 1 {
+			t.Errorf("%s: the next unit is %+v", late, s)
+		}
+	}
+}
+
+// TestSecondRunOfAUnit: the floor tries once more by itself; the unit keeps its
+// number.
+func TestSecondRunOfAUnit(t *testing.T) {
+	m := scene(t, "state-RUN")
+	m = m.apply(shift.Event{Event: flow.Event{Kind: flow.RunStarted, Slot: 1, Run: "R2"}})
+	if s := m.slots[0]; s.serial != "AB-000123" || s.steps != 0 || s.state != shift.Run {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestPutAway: the station closes what is open with a page that is none, and an
+// explanation of nothing is the help.
+func TestPutAway(t *testing.T) {
+	m := scene(t, "page-record").apply(shift.Event{Event: flow.Event{Kind: shift.PageShown}})
+	if m.page != nil || m.view != floorView {
+		t.Error("the page is still there")
+	}
+	m = m.apply(shift.Event{Event: flow.Event{Kind: shift.PageShown}, Page: &shift.Page{Kind: "none"}})
+	if m.view != helpView {
+		t.Error("no help")
+	}
+}
+
 // TestStepsAreCounted: a step of the plan that is found done counts, and the last
 // one is the number that was promised.
 func TestStepsAreCounted(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"provision/internal/catalog"
 	"provision/internal/shift"
@@ -45,7 +46,8 @@ func sentences(before model, p painter, ev shift.Event) []string {
 		return p.choiceSentences()
 	case shift.CheckLine:
 		if ev.Check != nil {
-			return []string{p.tx.Text("plain.check", "name", p.word(ev.Check.Name), "state", p.tx.Text("plain."+ev.Check.State), "text", ev.Check.Text)}
+			out := p.tx.Text("plain.check", "name", p.word(ev.Check.Name), "state", p.tx.Text("plain."+ev.Check.State))
+			return []string{strings.TrimSpace(out + " " + ev.Check.Text)}
 		}
 	case shift.CountsMade:
 		if before.counts.In != p.counts.In {
@@ -54,7 +56,9 @@ func sentences(before model, p painter, ev shift.Event) []string {
 	case shift.PageShown:
 		var out []string
 		for _, l := range p.pageLines(100) {
-			out = append(out, flat(l))
+			if s := strings.TrimSpace(flat(l)); s != "" {
+				out = append(out, s)
+			}
 		}
 		return out
 	}
@@ -65,7 +69,9 @@ func sentences(before model, p painter, ev shift.Event) []string {
 func (p painter) slotSentences(before model, ev shift.Event) []string {
 	if i := p.index(ev.Slot); i >= 0 {
 		s, old := p.slots[i], before.slots[i]
-		if s.state == old.state && s.gone == old.gone && s.stage == old.stage {
+		same := s.state == old.state && s.gone == old.gone && s.stage == old.stage && s.code == old.code
+		again := s.working() && old.held && s.held || s.state == shift.Run && old.state == shift.Run
+		if same || again {
 			return nil
 		}
 		out := p.tx.Text("plain.slot", "n", strconv.Itoa(s.number), "word", s.word(p.model, p.tx), "act", p.action(s))
@@ -110,7 +116,7 @@ func (p painter) choiceSentences() []string {
 	if p.choice == nil {
 		return nil
 	}
-	out := []string{p.tx.Text("action." + p.choice.Action)}
+	out := []string{strings.TrimSpace(title(p.tx.Text("action."+p.choice.Action)) + " " + p.choice.Subject)}
 	for _, l := range p.choiceFacts(100) {
 		out = append(out, flat(l))
 	}

@@ -1,10 +1,12 @@
 package board
 
 import (
+	"cmp"
 	"math"
 	"time"
 
 	"provision/internal/fault"
+	"provision/internal/floor"
 	"provision/internal/flow"
 	"provision/internal/shift"
 )
@@ -28,9 +30,10 @@ type slot struct {
 	work   flow.Progress
 	worked time.Time // when work was told
 
-	label shift.LabelFacts
-	stage string // of the label: the kind of its last event; empty: none
-	gone  bool   // the unit is out; its verdict stays until the next one is there
+	stage  string // of the label: the kind of its last event; empty: none
+	gone   bool   // the unit is out; its verdict stays until the next one is there
+	coming string // MAC of the next unit, of which no more is known yet
+	held   bool   // fuses of this unit are being burnt, or were
 }
 
 // stepsBesides are the steps of a run after its plan that are no region and no
@@ -41,57 +44,67 @@ const stepsBesides = 3
 func (s slot) apply(ev shift.Event) slot {
 	switch ev.Kind {
 	case flow.RunStarted:
-		s = slot{number: s.number, state: s.state, mac: s.mac, serial: s.serial, began: ev.Time}
-	case "slot.unit":
-		s = slot{number: s.number, state: s.state}
-	case "slot.fault":
+		if s.coming == "" { // the same unit once more
+			s = slot{number: s.number, state: s.state, mac: s.mac, serial: s.serial, began: ev.Time}
+		} else {
+			s = s.next()
+			s.began = ev.Time
+		}
+	case floor.SlotUnit:
+		s.coming = ev.MAC
+	case floor.SlotFault:
 		s.link = ev.Code
-	case "slot.waits":
+	case floor.SlotWaits:
 		s.link = ""
-	case "slot.empty":
-		s.gone = true
+	case floor.SlotIdle:
+		s.code, s.do = ev.Code, ev.Do
+	case floor.SlotEmpty:
+		s.gone, s.coming = true, ""
 	case flow.PlanMade:
 		s.total = planned(ev.Plan, s.steps)
 	case flow.StepStarted, flow.StepSkipped:
 		s.step, s.steps = ev.Step, s.steps+1
-	case flow.RunFinished, "slot.verdict":
+	case flow.RunFinished, floor.SlotVerdict:
 		s.ended = ev.Time
 		s.code, s.do = ev.Code, ev.Do
-	case shift.SlotAsks:
-		s.serial = ""
 	case shift.LabelDue, shift.LabelPrinted, shift.LabelFailed, shift.LabelClosed, shift.LabelWrong:
-		s.stage = ev.Kind
-		if ev.Label != nil {
-			s.label = *ev.Label
+		if ev.Label == nil || ev.Label.Serial != s.serial || s.coming != "" {
+			return s // of a unit that was here before
 		}
+		s.stage = ev.Kind
 	}
 	if ev.Work != nil {
 		s.work, s.worked = *ev.Work, ev.Time
 	}
-	if ev.MAC != "" {
-		s.mac = ev.MAC
-	}
-	if ev.Serial != "" {
-		s.serial = ev.Serial
-	}
 	if ev.State != "" {
 		s = s.enter(ev)
+	}
+	if ev.Run != "" || ev.Kind == floor.SlotVerdict || ev.Kind == shift.UnitParked {
+		s.mac, s.serial = cmp.Or(ev.MAC, s.mac), cmp.Or(ev.Serial, s.serial)
 	}
 	return s
 }
 
-// enter is s in the state of ev. A new state brings its own reason.
+// next is s for the unit that has come, without anything of the one before.
+func (s slot) next() slot { return slot{number: s.number, state: s.state, mac: s.coming} }
+
+// enter is s in the state of ev. A new state brings its own reason, and the first
+// one after a unit has come puts the verdict of the unit before away.
 func (s slot) enter(ev shift.Event) slot {
+	if s.coming != "" {
+		s = s.next()
+	}
 	if s.state != ev.State || ev.Code != "" {
 		s.code, s.do = ev.Code, ev.Do
 	}
 	s.state = ev.State
-	if !s.state.Final() {
+	switch {
+	case s.state == shift.Ready || s.state == shift.Off:
+		s = slot{number: s.number, state: s.state, link: s.link}
+	case !s.state.Final():
 		s.gone = false
 	}
-	if s.state == shift.Ready || s.state == shift.Off {
-		s = slot{number: s.number, state: s.state, link: s.link}
-	}
+	s.held = s.held || s.state == shift.Hold
 	return s
 }
 

@@ -18,7 +18,7 @@ type note struct {
 // what to do.
 func (p painter) notes(s slot) []note {
 	out := []note{{bold, p.action(s)}}
-	if s.code != "" {
+	if waits := s.waitsForJob(p.model) || s.waitsForBadge(p.model); s.code != "" && !waits {
 		name, _, _ := p.tx.Fault(s.code)
 		out = append(out, note{plain, string(s.code) + " " + name})
 	} else if s.link != "" && !s.working() && !s.state.Final() {
@@ -48,6 +48,8 @@ func (p painter) action(s slot) string {
 		return p.tx.Text("tile.next")
 	case s.waitsForJob(p.model):
 		return p.tx.Text("tile.wait_lead")
+	case s.waitsForBadge(p.model):
+		return p.tx.Text("note.need_operator")
 	case s.code != "" && s.state != shift.Pass && s.state != shift.Done && !s.working():
 		if _, known := fault.Lookup(s.code); known || s.do == "" {
 			_, _, do := p.tx.Fault(s.code)
@@ -155,7 +157,7 @@ func (p painter) aside(s slot) string {
 		if n := s.left(p.now); n > 0 {
 			return p.tx.Text("tile.seconds", "s", strconv.Itoa(n))
 		}
-	case s.code != "":
+	case s.code != "" && !s.waitsForJob(p.model) && !s.waitsForBadge(p.model):
 		return string(s.code)
 	}
 	return ""
@@ -171,7 +173,7 @@ func (p painter) wordRow(a area, s slot) bool {
 		number = " " + number
 	}
 	word := s.word(p.model, p.tx)
-	x := a.put(0, 0, st, number+" "+faceOf(s.state).shapeIn(p.lk)+" ")
+	x := a.put(0, 0, st, number+" "+s.face(p.model).shapeIn(p.lk)+" ")
 	x = a.put(x, 0, st|bold, p.lk.cut(word, a.w-x))
 	side := p.aside(s)
 	if side == "" || x+1+width(side) >= a.w {
@@ -193,7 +195,7 @@ func (p painter) gridTile(a area, s slot) {
 	a = a.sub(1, 1, a.w-2, a.h-1)
 	y := 0
 	if s.working() {
-		a.line(y, faceOf(s.state).st, p.progress(s, a.w, tails...), p.lk)
+		a.line(y, s.face(p.model).st, p.progress(s, a.w, tails...), p.lk)
 		y++
 	}
 	notes := p.gridNotes(s, a.w, a.h-y)
@@ -225,14 +227,17 @@ func (p painter) gridNotes(s slot, w, h int) []note {
 
 // frameStyle is the colour of the frame of a tile.
 func (p painter) frameStyle(s slot) style {
-	if s.waitsForJob(p.model) || s.state == shift.Ready {
+	if s.state == shift.Ready {
 		return plain
 	}
-	return faceOf(s.state).st &^ bold
+	return s.face(p.model).st &^ bold
 }
 
 // frameKind makes the frames of what a person must look at stand out.
 func (p painter) frameKind(s slot) int {
+	if s.waitsForJob(p.model) || s.waitsForBadge(p.model) {
+		return thin
+	}
 	switch s.state {
 	case shift.Fail, shift.Park, shift.Lock, shift.Hold, shift.Redo:
 		return thick
@@ -250,11 +255,11 @@ func (p painter) listTile(a area, s slot) {
 	}
 	head := a.sub(0, 0, word+len("12 x  "), 1)
 	head.fill(st, ' ')
-	x := head.put(0, 0, st, number+" "+faceOf(s.state).markIn(p.lk)+" ")
+	x := head.put(0, 0, st, number+" "+s.face(p.model).markIn(p.lk)+" ")
 	head.put(x, 0, st|bold, s.word(p.model, p.tx))
 	rest := a.sub(head.w+1, 0, a.w-head.w-2, 1)
 	if s.working() && rest.w >= leastBar+4 {
-		rest.line(0, faceOf(s.state).st, p.listProgress(s, rest.w), p.lk)
+		rest.line(0, s.face(p.model).st, p.listProgress(s, rest.w), p.lk)
 		return
 	}
 	x = 0
