@@ -81,6 +81,23 @@ func (f dbFlags) change(ctx context.Context) (*records.Store, error) {
 	return store, databaseFault(path, err)
 }
 
+// begin opens the records to add to, and makes those that are named by --db or
+// --station when they are not there yet.
+func (f dbFlags) begin(ctx context.Context) (*records.Store, error) {
+	if f.db == "" && f.station == "" {
+		return f.change(ctx)
+	}
+	path, err := f.path()
+	if err != nil {
+		return nil, err
+	}
+	if err := notFolder(path); err != nil {
+		return nil, err
+	}
+	store, err := records.Open(ctx, path)
+	return store, databaseFault(path, err)
+}
+
 // unitNamed finds the one unit that a serial number or a MAC means, ErrNotFound
 // without one.
 func unitNamed(ctx context.Context, store *records.Store, name string) (records.Unit, error) {

@@ -109,7 +109,7 @@ func (a *app) askPIN(name string) (string, error) {
 }
 
 func (a *app) savePerson(ctx context.Context, db dbFlags, p records.Person, done string) error {
-	store, err := db.change(ctx)
+	store, err := db.begin(ctx)
 	if err != nil {
 		return err
 	}

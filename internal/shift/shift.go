@@ -94,7 +94,7 @@ func New(cfg Config) (*Shift, error) {
 		twice: scanner.NewDuplicates(),
 	}
 	for _, place := range cfg.Floor.Slots {
-		s.slots[place.Number] = &slot{number: place.Number, state: Ready}
+		s.slots[place.Number] = &slot{number: place.Number, state: Off}
 	}
 	var err error
 	if s.router, err = routerOf(s.job.Profile, s.job.Profile.CheckSerial); err != nil {

@@ -34,7 +34,7 @@ func TestOneUnitAfterTheOther(t *testing.T) {
 		r.fix.Insert(1)
 		r.becomes(1, shift.Run)
 		r.becomes(1, shift.Pass)
-		want := []string{"RUN", "HOLD", "PASS", "RUN", "HOLD", "PASS"}
+		want := []string{"READY", "RUN", "HOLD", "PASS", "RUN", "HOLD", "PASS"}
 		if !slices.Equal(r.log[1], want) {
 			t.Errorf("the slot went through %v, want %v", r.log[1], want)
 		}
