@@ -67,9 +67,11 @@ func (p painter) bigWord(a area, s slot, foot []note) (big []string, kept int) {
 	if len(p.slots) == 1 {
 		least = tall
 	}
-	for _, try := range []struct{ rows, kept int }{{tall, len(foot) - figures}, {least, min(1, len(foot))}} {
+	for _, try := range []struct{ rows, kept, gap int }{
+		{tall, len(foot) - figures, 1}, {least, min(1, len(foot)), 1}, {least, min(1, len(foot)), 0},
+	} {
 		for kept = min(len(foot), a.h-try.rows); kept >= try.kept; kept-- {
-			if big = letters(word, a.w, a.h-kept-1, p.lk); len(big) >= try.rows {
+			if big = letters(word, a.w, a.h-kept-try.gap, p.lk); len(big) >= try.rows {
 				return big, kept
 			}
 		}

@@ -25,6 +25,7 @@ type hand struct {
 	view    view
 	scroll  int
 	asking  prompt
+	wanted  bool      // the self-test was asked for
 	typed   string    // into the PIN, the look-up line or the number of a slot
 	touched time.Time // last key or scan
 	notice  string    // what the screen says about a key: a key of the catalogue

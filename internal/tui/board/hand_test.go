@@ -153,6 +153,28 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// TestSelfTestByItself: one at the start of the shift that found nothing leaves the
+// floor to the units after a glance; one that was asked for, or found something, is
+// there to be read.
+func TestSelfTestByItself(t *testing.T) {
+	for _, c := range []struct {
+		state string
+		keys  string
+		stays bool
+	}{{"ok", "", false}, {"warn", "", true}, {"bad", "", true}, {"ok", "t", true}} {
+		m, _ := typed(scene(t, "floor-8"), c.keys)
+		at := m.now
+		m = m.apply(shift.Event{Event: flow.Event{Kind: shift.CheckLine}, Check: &shift.CheckFacts{Name: "check.disk", State: c.state}})
+		m = m.apply(shift.Event{Event: flow.Event{Kind: shift.CheckEnded}})
+		if m = m.tick(at.Add(glanceFor)); (m.view == checkView) != c.stays {
+			t.Errorf("%s after %q: stays %v", c.state, c.keys, !c.stays)
+		}
+		if m = m.tick(at.Add(idleAfter)); m.view != floorView {
+			t.Errorf("%s after %q: stays for ever", c.state, c.keys)
+		}
+	}
+}
+
 // TestBanner: what was scanned stands for three seconds, and a key sends it away.
 func TestBanner(t *testing.T) {
 	m := scene(t, "scan")

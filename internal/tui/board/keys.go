@@ -165,7 +165,7 @@ func (m model) startLookup() (model, []shift.Intent) {
 
 // startTest clears the lines of the test before.
 func (m model) startTest() (model, []shift.Intent) {
-	m.view, m.scroll, m.checks, m.tested = checkView, 0, nil, false
+	m.view, m.scroll, m.checks, m.tested, m.wanted = checkView, 0, nil, false, true
 	return m, []shift.Intent{{Kind: shift.SelfTest}}
 }
 

@@ -18,6 +18,7 @@ const (
 	noticeFor  = 8 * time.Second  // what the screen itself has to say about a key
 	troubleFor = 5 * time.Minute  // something is wrong that stops nobody
 	idleAfter  = 30 * time.Second // without a key or a scan, back to the floor
+	glanceFor  = 5 * time.Second  // a self-test that nobody asked for and that found nothing
 	blinkEvery = time.Second
 )
 
@@ -197,6 +198,9 @@ func (m model) applyQuestion(ev shift.Event) model {
 		m = m.addCheck(ev)
 	case shift.CheckEnded:
 		m.tested, m.touched = true, m.now
+		if !m.wanted && !m.complains() {
+			m.touched = m.now.Add(glanceFor - idleAfter) // nobody asked, and all is well
+		}
 	case shift.PageShown:
 		m = m.show(ev.Page)
 	}
@@ -231,6 +235,11 @@ func (m model) addCheck(ev shift.Event) model {
 	return m
 }
 
+// complains reports whether the self-test found anything.
+func (m model) complains() bool {
+	return slices.ContainsFunc(m.checks, func(c shift.CheckFacts) bool { return c.State != "ok" })
+}
+
 // tick is m at another time. It moves what time moves, and nothing else.
 func (m model) tick(now time.Time) model {
 	m.now = now
@@ -244,7 +253,7 @@ func (m model) tick(now time.Time) model {
 		m.notice = ""
 	}
 	if now.Sub(m.touched) >= idleAfter && (m.view != checkView || m.tested) {
-		m.view, m.page, m.scroll, m.asking = floorView, nil, 0, prompt{}
+		m.view, m.page, m.scroll, m.asking, m.wanted = floorView, nil, 0, prompt{}, false
 	}
 	return m
 }

@@ -97,14 +97,16 @@ func (o *outlet) close(patience time.Duration) bool {
 }
 
 // terminalOutlet is an outlet to a real terminal: Bubble Tea asks its file for the
-// size of the window, and nothing else.
+// size of the window, and nothing else. The file is not embedded: its other ways to
+// write, WriteString among them, would overtake what is pending.
 type terminalOutlet struct {
 	*outlet
-	*os.File
+	file *os.File
 }
 
-// Write goes to the outlet, not to the file.
-func (t terminalOutlet) Write(p []byte) (int, error) { return t.outlet.Write(p) }
+func (t terminalOutlet) Fd() uintptr                { return t.file.Fd() }
+func (t terminalOutlet) Read(p []byte) (int, error) { return t.file.Read(p) }
+func (t terminalOutlet) Close() error               { return t.file.Close() }
 
 // writer is the outlet as Bubble Tea is to see it.
 func (o *outlet) writer() io.Writer {

@@ -44,7 +44,7 @@ func (p painter) notes(s slot) []note {
 // action is the one sentence of what to do.
 func (p painter) action(s slot) string {
 	switch {
-	case s.gone:
+	case s.gone && s.state != shift.Redo: // which is put back in
 		return p.tx.Text("tile.next")
 	case s.waitsForJob(p.model):
 		return p.tx.Text("tile.wait_lead")
