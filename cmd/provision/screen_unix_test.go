@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -8,8 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -153,12 +157,12 @@ func (s *shop) open(width, height string, args ...string) *realTerminal {
 	}
 	w := &realTerminal{t: s.t, socket: filepath.Join(s.t.TempDir(), "tmux")}
 	s.t.Cleanup(func() { _ = w.tmux("kill-server").Run() })
-	line := shellQuote(s.bin)
+	program := "echo $$ >" + shellQuote(w.socket+".pid") + "; exec " + shellQuote(s.bin)
 	for _, a := range args {
-		line += " " + shellQuote(a)
+		program += " " + shellQuote(a)
 	}
 	cmd := w.tmux("-f", "/dev/null", "new-session", "-d", "-x", width, "-y", height, "-c", s.dir,
-		"sh", "-c", line+`; printf '\nended with %s\n' $?; sleep 600`)
+		"sh", "-c", "sh -c "+shellQuote(program)+`; printf '\nended with %s\n' $?; sleep 600`)
 	cmd.Env = s.env()
 	w.began = time.Now()
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -169,6 +173,22 @@ func (s *shop) open(width, height string, args ...string) *realTerminal {
 
 func (w *realTerminal) tmux(args ...string) *exec.Cmd {
 	return exec.Command("tmux", append([]string{"-S", w.socket}, args...)...)
+}
+
+// kill ends the program as nothing else does.
+func (w *realTerminal) kill() {
+	w.t.Helper()
+	text, err := os.ReadFile(w.socket + ".pid")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err == nil {
+		err = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // text is what stands on the terminal.
@@ -348,10 +368,7 @@ func TestScreenKilled(t *testing.T) {
 	}
 	w := s.open("80", "24", "--yes")
 	w.shows(`Do not remove`)
-	out, err := exec.Command("pkill", "-KILL", "-f", "^"+regexp.QuoteMeta(s.bin)+" --yes").CombinedOutput()
-	if err != nil {
-		t.Fatalf("pkill: %v %s", err, out)
-	}
+	w.kill()
 	w.shows(`ended with 137`)
 	if out := s.run("", "lookup", "AB-000001", "--station", "station.toml"); !strings.Contains(out, "OPEN") || !strings.Contains(out, "(cut)") {
 		t.Fatalf("after the kill the records say\n%s", out)
