@@ -150,7 +150,7 @@ func (b *boot) checkSums(off int, size uint32, h header, end int) (checkedImage,
 	}
 	full := length
 	if b.features.ChecksApps && off != bootloaderAt {
-		full += secureboot.BlockLenV1
+		full += b.signatureRoom(length)
 	}
 	if uint32(full) > size {
 		b.fail(tagImage, "Image length %d doesn't fit in partition length %d", full, size)
@@ -212,8 +212,11 @@ func (b *boot) signatureTag() string {
 // errNoAppKey is a bootloader that checks signatures and holds no key to check with.
 var errNoAppKey = errors.New("no verification key in the bootloader")
 
-// verifySignature checks the block right behind the image.
+// verifySignature checks what stands behind the image.
 func (b *boot) verifySignature(off int, img checkedImage) error {
+	if b.features.SecureBootV2 {
+		return b.verifyV2(off, img)
+	}
 	if b.features.appKey == nil {
 		return errNoAppKey
 	}

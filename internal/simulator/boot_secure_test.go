@@ -2,7 +2,10 @@ package simulator
 
 import (
 	"bytes"
+	"crypto/rsa"
+	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 
@@ -283,4 +286,75 @@ func TestBootloaderDamage(t *testing.T) {
 	if v := c.Boot(); v.Cause != CauseCacheDisabled {
 		t.Errorf("DIS_CACHE: %s", v.Cause)
 	}
+}
+
+// TestAppSignatureV2 is the second stage of a Secure Boot V2 device: it checks the app
+// with the digest in BLOCK2, and before the fuse is burnt with the app's own key.
+func TestAppSignatureV2(t *testing.T) {
+	b := newBench(t)
+	key := recordedKeyV2(t)
+	digest, err := secureboot.KeyDigestV2(key.Public().(*rsa.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign := func(content []byte) []byte {
+		out, err := secureboot.AppendSignatureV2(key, content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	bin, err := BuildBootloader(BootloaderSpec{SecureBootV2: true, FlashSize: image.Size4MB, TableOffset: recordedTable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var trusting Fuses
+	for i := range trusting[2] {
+		trusting[2][i] = le32(digest[4*i:])
+	}
+	enabled := fuse(6, 1<<5).or(fuseWrDis2)
+	changed := sign(b.app)
+	changed[len(b.app)] = 0 // the filling before the signature
+	for _, v := range []struct {
+		name  string
+		fuses Fuses
+		app   []byte
+		cause Cause
+		says  string
+	}{
+		{"signed", trusting.or(enabled), sign(b.app), CauseAppStarted, "Signature verified successfully!"},
+		{"not enabled yet", Fuses{}, sign(b.app), CauseAppStarted, "Secure boot V2 is not enabled yet"},
+		{"not signed", trusting.or(enabled), b.app, CauseSignatureBad, "Sig block 0 invalid: magic or CRC"},
+		{"signed for V1", trusting.or(enabled), b.signed, CauseSignatureBad, "Secure Boot V2 verification failed."},
+		{"changed", trusting.or(enabled), changed, CauseSignatureBad, "Sig block 0 invalid: Image digest does not match"},
+		{"digest of another key", keyFuses(2, bootKey), sign(b.app), CauseSignatureBad, "Sig block 0 signed with untrusted key"},
+	} {
+		c := b.chip(nil, region{bootloaderAt, sign(bin)}, tableRegion(t, recordedTable, singleTable), region{recordedApp, v.app})
+		b.preburn(c, v.fuses)
+		if got := c.Boot(); got.Cause != v.cause || !contains(got.Lines, v.says) {
+			t.Errorf("%s: %s %q", v.name, got.Cause, got.Lines)
+		}
+	}
+}
+
+// recordedKeyV2 is an RSA key that espsecure's recorded answers were made with.
+func recordedKeyV2(t *testing.T) *secureboot.SigningKey {
+	t.Helper()
+	raw, err := os.ReadFile("../secureboot/testdata/espsecure.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recorded struct {
+		V2 []struct {
+			PEM string `json:"private_key_pem"`
+		} `json:"secure_boot_v2_rsa"`
+	}
+	if err := json.Unmarshal(raw, &recorded); err != nil || len(recorded.V2) == 0 {
+		t.Fatalf("%d keys, %v", len(recorded.V2), err)
+	}
+	key, err := secureboot.ParseSigningKey([]byte(recorded.V2[0].PEM))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }

@@ -36,6 +36,10 @@ func (b *boot) enableSecurity(t bootTable) (done, ok bool) {
 			return true, false
 		}
 	}
+	if f.SecureBootV2 && b.chip.efuse.fuses.absDone1() {
+		b.info(tagSecureV2, saysEnablesV2)
+		b.info(tagSecureV2, "secure boot v2 is already enabled, continuing..")
+	}
 	if encrypting {
 		b.info(tagBoot, "Resetting with flash encryption enabled...")
 		b.again = true

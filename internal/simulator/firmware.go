@@ -23,6 +23,7 @@ type BootloaderSpec struct {
 
 	AppKey          *secureboot.PublicKeyV1 // apps must be signed with its private half; nil: it runs any app
 	SecureBootV1    bool                    // enables Secure Boot V1 by itself where it is not; needs AppKey
+	SecureBootV2    bool                    // apps must be signed with the key that BLOCK2 has the digest of; not with V1
 	FlashEncryption bool                    // enables flash encryption by itself where it is not
 	Release         bool                    // and for good
 	Rollback        bool                    // gives a new app one boot to prove itself
@@ -34,6 +35,9 @@ type BootloaderSpec struct {
 
 // firmwareFill is what stands where a real image has code. It is no text and no key.
 const firmwareFill = 0xA5
+
+// saysEnablesV2 is how image.FindBootloaderFeatures knows a Secure Boot V2 build.
+const saysEnablesV2 = "enabling secure boot v2..."
 
 // ErrFirmware is a firmware that cannot be made as asked.
 var ErrFirmware = errors.New("no such firmware")
@@ -49,6 +53,9 @@ const defaultBootloaderEntry = 0x4008063c
 func BuildBootloader(s BootloaderSpec) ([]byte, error) {
 	if s.SecureBootV1 && s.AppKey == nil {
 		return nil, fmt.Errorf("%w: a Secure Boot V1 bootloader holds a verification key", ErrFirmware)
+	}
+	if s.SecureBootV2 && s.AppKey != nil {
+		return nil, fmt.Errorf("%w: a Secure Boot V2 bootloader holds no verification key", ErrFirmware)
 	}
 	if s.Version == "" {
 		s.Version, s.Compiled = "v5.2.2", "Jan  1 2024 00:00:00"
@@ -95,6 +102,9 @@ func (s BootloaderSpec) content() []byte {
 	}
 	if s.SecureBootV1 {
 		out = append(out, text(image.MsgTagSecureBootV1, image.MsgBlowing)...)
+	}
+	if s.SecureBootV2 {
+		out = append(out, text(image.MsgVerifying, saysEnablesV2)...)
 	}
 	if s.FlashEncryption {
 		out = append(out, text(image.MsgEncryption)...)
