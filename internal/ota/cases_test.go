@@ -25,22 +25,22 @@ const (
 	oneSlot = `
 nvs,      data, nvs,     0x9000,   0x6000,
 otadata,  data, ota,     0xf000,   0x2000,
-ota_0,    app,  ota_0,   0x20000,  1M,
+ota_0,    app,  ota_0,   0x20000,  256K,
 `
 	factoryAndOne = `
 nvs,      data, nvs,     0x9000,   0x6000,
 otadata,  data, ota,     0xf000,   0x2000,
-factory,  app,  factory, 0x20000,  1M,
-ota_0,    app,  ota_0,   ,         1M,
+factory,  app,  factory, 0x20000,  256K,
+ota_0,    app,  ota_0,   ,         256K,
 `
 	noOTA = `
 nvs,      data, nvs,     0x9000,   0x6000,
-factory,  app,  factory, 0x20000,  1M,
+factory,  app,  factory, 0x20000,  256K,
 `
 	noOTAData = `
 nvs,      data, nvs,     0x9000,   0x6000,
-ota_0,    app,  ota_0,   0x20000,  1M,
-ota_1,    app,  ota_1,   ,         1M,
+ota_0,    app,  ota_0,   0x20000,  256K,
+ota_1,    app,  ota_1,   ,         256K,
 `
 	smallSlots = `
 nvs,      data, nvs,     0x9000,   0x6000,
@@ -121,7 +121,7 @@ var refusals = []refusal{
 		return changed(helloSigned(t, w), func(b []byte) { b[2] = 0 })
 	}, secure: ota.ChangedSigned, open: ota.BadHash},
 	{name: "already encrypted, with the unit's key", image: func(t testing.TB, w *workshop) []byte {
-		return ciphertext(t, helloSigned(t, w), flashKey, 0x120000)
+		return ciphertext(t, helloSigned(t, w), flashKey, 0x60000)
 	}, secure: ota.Encrypted, open: ota.Encrypted},
 	{name: "already encrypted, with another key", image: func(t testing.TB, w *workshop) []byte {
 		return ciphertext(t, helloSigned(t, w), bootKey, 0x20000)

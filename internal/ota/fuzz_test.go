@@ -19,13 +19,13 @@ func FuzzCheck(f *testing.F) {
 		}
 	}
 	f.Add(w.signed(f, w.app(f, simulator.AppSpec{Project: "fuzz", Version: "1"})), uint16(0))
-	var known [4]ota.Device
+	var known [6]ota.Device
 	for i, k := range kinds {
 		known[i] = w.newUnit(f, k, setup{}).facts
 	}
 	f.Fuzz(func(t *testing.T, data []byte, forget uint16) {
-		d := known[forget%4]
-		forgetSome(&d, forget>>2)
+		d := known[forget%6]
+		forgetSome(&d, forget/6)
 		r := ota.Check(data, d)
 		switch r.Verdict {
 		case ota.Refused, ota.FallsBack:
@@ -84,12 +84,12 @@ func sameAsTheUnit(t *testing.T, w *workshop, k kind, data []byte) {
 func FuzzSameAsTheUnit(f *testing.F) {
 	w := newWorkshop(f)
 	small := w.app(f, simulator.AppSpec{Project: "fuzz", Version: "1"})
-	good := [][]byte{small, w.signed(f, small), w.boot, w.table}
+	good := [][]byte{small, w.signed(f, small), w.signedV2(f, small), w.boot}
 	f.Add([]byte{}, uint8(3))
 	f.Add([]byte{0, 0, 1, 17}, uint8(4))
 	f.Add([]byte{2, 0, 40, 9, 0, 0, 28, 4}, uint8(9))
 	f.Fuzz(func(t *testing.T, script []byte, choice uint8) {
-		sameAsTheUnit(t, w, kinds[choice%4], edited(good[choice/4%4], script[:min(len(script), 64)]))
+		sameAsTheUnit(t, w, kinds[choice%6], edited(good[choice/6%4], script[:min(len(script), 64)]))
 	})
 }
 
@@ -116,9 +116,10 @@ func edited(good, script []byte) []byte {
 // out, the end cut off.
 func TestMutations(t *testing.T) {
 	w := newWorkshop(t)
-	good := [][]byte{w.signed(t, w.app(t, simulator.AppSpec{Project: "small", Version: "1"})), w.demo.Signed, w.boot}
+	small := w.app(t, simulator.AppSpec{Project: "small", Version: "1"})
+	good := [][]byte{w.signed(t, small), w.signedV2(t, small), w.demo.Signed, w.boot, w.signed(t, small)}
 	rng := rand.New(rand.NewPCG(4, 2026))
-	for n := range 150 {
+	for n := range 120 {
 		data := mutated(rng, good[n%len(good)])
 		t.Run("", func(t *testing.T) {
 			t.Parallel()

@@ -2,6 +2,7 @@ package ota_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"os"
 	"slices"
 	"testing"
@@ -15,20 +16,23 @@ import (
 
 // kind is a way a unit can be locked.
 type kind struct {
-	name             string
-	secure, encrypts bool
+	name     string
+	scheme   int // of Secure Boot
+	encrypts bool
 }
 
 var kinds = []kind{
-	{"encrypted, Secure Boot V1", true, true},
-	{"Secure Boot V1", true, false},
-	{"encrypted", false, true},
-	{"open", false, false},
+	{"encrypted, Secure Boot V1", 1, true},
+	{"Secure Boot V1", 1, false},
+	{"encrypted", 0, true},
+	{"open", 0, false},
+	{"encrypted, Secure Boot V2", 2, true},
+	{"Secure Boot V2", 2, false},
 }
 
 // setup is what is special about the units of a case.
 type setup struct {
-	table         string // CSV; empty: two slots of 1 MiB
+	table         string // CSV; empty: two slots of 256 KiB
 	running       int    // slot
 	secureVersion int
 	revision      int // major; 0: v3.0
@@ -38,8 +42,8 @@ type setup struct {
 const twoSlots = `
 nvs,      data, nvs,     0x9000,   0x6000,
 otadata,  data, ota,     0xf000,   0x2000,
-ota_0,    app,  ota_0,   0x20000,  1M,
-ota_1,    app,  ota_1,   ,         1M,
+ota_0,    app,  ota_0,   0x20000,  256K,
+ota_1,    app,  ota_1,   ,         256K,
 `
 
 var (
@@ -56,28 +60,36 @@ type unit struct {
 // newUnit makes a unit of that kind whose bootloader trusts the workshop's key.
 func (w *workshop) newUnit(t testing.TB, k kind, s setup) unit {
 	t.Helper()
-	spec := simulator.BootloaderSpec{FlashSize: image.Size4MB, AntiRollback: s.secureVersion > 0}
-	if k.secure {
+	spec := simulator.BootloaderSpec{FlashSize: image.Size1MB, AntiRollback: s.secureVersion > 0}
+	switch k.scheme {
+	case 1:
 		spec.AppKey, spec.SecureBootV1 = &w.pub, true
+	case 2: // the signature must fit below the table, too
+		spec.SecureBootV2, spec.Entry = true, 0x40080404
+		spec.Segments = []simulator.SegmentSize{{Address: 0x3fff0030, Length: 2048}, {Address: 0x40078000, Length: 4096}, {Address: 0x40080404, Length: 512}}
 	}
 	bootloader, err := simulator.BuildBootloader(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if k.scheme == 2 {
+		bootloader = w.signedV2(t, bootloader)
+	}
 	if s.table == "" {
 		s.table = twoSlots
 	}
-	table, err := image.ParseCSV(s.table, image.Layout{FlashSize: 4 << 20})
+	table, err := image.ParseCSV(s.table, image.Layout{FlashSize: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := simulator.DefaultConfig()
+	cfg.FlashSize = 1 << 20
 	if s.revision != 0 {
 		cfg.RevMajor = s.revision
 	}
 	u := unit{chip: simulator.New(cfg)}
 	w.fill(t, u.chip, k, s, bootloader, table)
-	u.burn(t, k, s)
+	u.burn(t, w, k, s)
 	u.facts = w.facts(t, u.chip, k, s, table)
 	return u
 }
@@ -116,14 +128,17 @@ func (w *workshop) fill(t testing.TB, c *simulator.Chip, k kind, s setup, bootlo
 		put(p.Offset, data.Binary(), true)
 	}
 	app := w.app(t, simulator.AppSpec{Project: "now", Version: "1", SecureVersion: uint32(s.secureVersion), Says: []string{"now: ready"}})
-	if k.secure {
+	switch k.scheme {
+	case 1:
 		app = w.signed(t, app)
+	case 2:
+		app = w.signedV2(t, app)
 	}
 	put(apps[min(s.running, len(apps)-1)].Offset, app, true)
 }
 
 // burn sets the fuses of a finished unit.
-func (u unit) burn(t testing.TB, k kind, s setup) {
+func (u unit) burn(t testing.TB, w *workshop, k kind, s setup) {
 	t.Helper()
 	var f simulator.Fuses
 	key := func(block int, key []byte) {
@@ -133,10 +148,17 @@ func (u unit) burn(t testing.TB, k kind, s setup) {
 			f[block][i] = uint32(reversed[4*i]) | uint32(reversed[4*i+1])<<8 | uint32(reversed[4*i+2])<<16 | uint32(reversed[4*i+3])<<24
 		}
 	}
-	if k.secure {
+	switch k.scheme {
+	case 1:
 		key(2, bootKey)
 		f[0][0] |= 1<<17 | 1<<8
 		f[0][6] |= 1 << 4
+	case 2: // the digest is not reversed: twice is not at all
+		digest := w.digestV2(t)
+		slices.Reverse(digest)
+		key(2, digest)
+		f[0][0] |= 1 << 8
+		f[0][6] |= 1 << 5
 	}
 	if k.encrypts {
 		key(1, flashKey)
@@ -160,14 +182,16 @@ func (w *workshop) facts(t testing.TB, c *simulator.Chip, k kind, s setup, table
 	apps := table.Apps()
 	d := ota.Device{
 		Chip: ota.Known(image.ESP32), Revision: ota.Known(major*100 + minor),
-		SecureBoot: ota.Known(0), ChecksApps: ota.Known(k.secure),
+		SecureBoot: ota.Known(k.scheme), ChecksApps: ota.Known(k.scheme != 0),
 		FlashEncryption: ota.Known(k.encrypts), Table: ota.Known(table),
 		Running:       ota.Known(apps[min(s.running, len(apps)-1)].Label),
 		SecureVersion: ota.Known(s.secureVersion),
 	}
-	if k.secure {
-		d.SecureBoot = ota.Known(1)
+	switch k.scheme {
+	case 1:
 		d.Trusts = ota.Known([]string{w.pub.Fingerprint()})
+	case 2:
+		d.Trusts = ota.Known([]string{hex.EncodeToString(w.digestV2(t))})
 	}
 	if k.encrypts {
 		d.FlashKey = cipher

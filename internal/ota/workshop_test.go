@@ -2,6 +2,7 @@ package ota_test
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"encoding/json"
 	"slices"
 	"testing"
@@ -16,7 +17,7 @@ import (
 // workshop makes images: from a real build and from demo firmware.
 type workshop struct {
 	key, other *secureboot.SigningKey
-	rsa        *secureboot.SigningKey
+	rsa        [2]*secureboot.SigningKey // ours, and another
 	pub        secureboot.PublicKeyV1
 
 	hello  []byte // ESP-IDF 5.2.2, as it comes out of the build
@@ -47,23 +48,25 @@ func newWorkshop(t testing.TB) *workshop {
 	return w
 }
 
-// recordedRSA is the V2 key of the recorded answers of espsecure: making one takes a
+// recordedRSA are the V2 keys of the recorded answers of espsecure: making one takes a
 // second.
-func recordedRSA(t testing.TB) *secureboot.SigningKey {
+func recordedRSA(t testing.TB) (keys [2]*secureboot.SigningKey) {
 	t.Helper()
 	var recorded struct {
 		V2 []struct {
 			PEM string `json:"private_key_pem"`
 		} `json:"secure_boot_v2_rsa"`
 	}
-	if err := json.Unmarshal(readFile(t, "../secureboot/testdata/espsecure.json"), &recorded); err != nil || len(recorded.V2) == 0 {
+	if err := json.Unmarshal(readFile(t, "../secureboot/testdata/espsecure.json"), &recorded); err != nil || len(recorded.V2) != len(keys) {
 		t.Fatalf("%d keys, %v", len(recorded.V2), err)
 	}
-	key, err := secureboot.ParseSigningKey([]byte(recorded.V2[0].PEM))
-	if err != nil {
-		t.Fatal(err)
+	for i, v := range recorded.V2 {
+		var err error
+		if keys[i], err = secureboot.ParseSigningKey([]byte(v.PEM)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return key
+	return keys
 }
 
 func (w *workshop) app(t testing.TB, s simulator.AppSpec) []byte {
@@ -90,10 +93,20 @@ func (w *workshop) signedBy(t testing.TB, key *secureboot.SigningKey, content []
 	return b
 }
 
+// digestV2 is what BLOCK2 of our V2 units holds.
+func (w *workshop) digestV2(t testing.TB) []byte {
+	t.Helper()
+	digest, err := secureboot.KeyDigestV2(w.rsa[0].Public().(*rsa.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest[:]
+}
+
 // signedV2 is content with a V2 signature.
 func (w *workshop) signedV2(t testing.TB, content []byte) []byte {
 	t.Helper()
-	b, err := secureboot.AppendSignatureV2(w.rsa, content)
+	b, err := secureboot.AppendSignatureV2(w.rsa[0], content)
 	if err != nil {
 		t.Fatal(err)
 	}
