@@ -71,13 +71,14 @@ func (s slot) face(m model) face {
 }
 
 // bar is the style of the row that bears the word of a state: inverse, so that it
-// is seen from afar, but for slots that nobody has to look at. While a unit must
+// is seen from afar, but for slots without a unit that is ours: 24 empty ones must
+// not outshine one verdict. While a unit must
 // not be touched, the row changes between inverse and bold: the word is always
 // there.
 func (s slot) bar(m model) style {
 	f := s.face(m)
 	switch {
-	case s.state == shift.Off || s.state == shift.Skip:
+	case s.state == shift.Off || s.state == shift.Skip || s.state == shift.Ready:
 		return f.st
 	case s.waitsForJob(m):
 		return dim

@@ -22,9 +22,6 @@ const (
 	blinkEvery = time.Second
 )
 
-// mostChecks is how many lines of a self-test are kept.
-const mostChecks = 64
-
 // model is the station as far as its events have told. It is a value: apply returns
 // the next one, and nothing that one model holds is changed by another.
 type model struct {
@@ -72,16 +69,6 @@ type banner struct {
 	code  fault.Code
 	do    string
 	until time.Time
-}
-
-// happening is the last event that is worth a line.
-type happening struct {
-	kind   string
-	slot   int
-	state  shift.State
-	serial string
-	name   string
-	code   fault.Code
 }
 
 // apply returns m after ev. It is pure: state in, state out.
@@ -171,75 +158,6 @@ func (m model) setPerson(ev shift.Event) model {
 	return m
 }
 
-// applyQuestion is what ev asks the person in front of the screen, or answers.
-func (m model) applyQuestion(ev shift.Event) model {
-	switch ev.Kind {
-	case shift.ScanRead:
-		if ev.Scan != nil {
-			m.scan = &banner{*ev.Scan, ev.Slot, ev.Code, ev.Do, m.now.Add(bannerFor)}
-			m.touched = m.now
-		}
-	case shift.PINAsked:
-		m.pin, m.refuse = &shift.PersonFacts{}, false
-		if ev.Person != nil {
-			*m.pin = *ev.Person
-		}
-		m.typed, m.scan = "", nil
-	case shift.PINRefused:
-		m.refuse, m.typed = true, ""
-	case shift.PINClosed:
-		m.pin, m.refuse, m.typed = nil, false, ""
-	case shift.ChoiceAsked:
-		m.choice, m.scan, m.touched = ev.Choice, nil, m.now
-		m.scroll = 0
-	case shift.ChoiceClosed:
-		m.choice = nil
-	case shift.CheckLine:
-		m = m.addCheck(ev)
-	case shift.CheckEnded:
-		m.tested, m.touched = true, m.now
-		if !m.wanted && !m.complains() {
-			m.touched = m.now.Add(glanceFor - idleAfter) // nobody asked, and all is well
-		}
-	case shift.PageShown:
-		m = m.show(ev.Page)
-	}
-	return m
-}
-
-// show puts a page on the screen, or puts away what is there. An explanation of
-// nothing is the page of all keys.
-func (m model) show(p *shift.Page) model {
-	m.page, m.view, m.scroll, m.scan, m.touched = p, pageView, 0, nil, m.now
-	switch {
-	case p == nil:
-		m.view = floorView
-	case p.Kind == "none" && p.Title == "":
-		m.page, m.view = nil, helpView
-	}
-	return m
-}
-
-// addCheck adds a line to the self-test, or begins the next one.
-func (m model) addCheck(ev shift.Event) model {
-	if ev.Check == nil {
-		return m
-	}
-	if m.tested {
-		m.checks, m.tested = nil, false
-	}
-	if len(m.checks) < mostChecks {
-		m.checks = append(m.checks[:len(m.checks):len(m.checks)], *ev.Check)
-	}
-	m.view, m.touched = checkView, m.now
-	return m
-}
-
-// complains reports whether the self-test found anything.
-func (m model) complains() bool {
-	return slices.ContainsFunc(m.checks, func(c shift.CheckFacts) bool { return c.State != "ok" })
-}
-
 // tick is m at another time. It moves what time moves, and nothing else.
 func (m model) tick(now time.Time) model {
 	m.now = now
@@ -298,36 +216,3 @@ func newSlots(numbers []int) []slot {
 }
 
 func reasonOf(ev shift.Event) *reason { return &reason{ev.Code, ev.Text, ev.Do, ev.Time} }
-
-// told is what ev leaves in the line of the last event; kind is empty for all that
-// changes nothing for a person.
-func told(ev shift.Event) happening {
-	h := happening{kind: ev.Kind, slot: ev.Slot, state: ev.State, serial: ev.Serial, code: ev.Code}
-	switch ev.Kind {
-	case shift.PersonIn, shift.PersonOut:
-		if ev.Person != nil {
-			h.name = ev.Person.Name
-		}
-		return h
-	case shift.Armed, shift.Disarmed, shift.StationLocked, shift.StationFree:
-		return h
-	case shift.LabelPrinted, shift.LabelClosed, shift.LabelFailed, shift.LabelWrong:
-		if ev.Label != nil {
-			h.serial = ev.Label.Serial
-		}
-		return h
-	case shift.JobSet:
-		if ev.Job != nil {
-			h.name = ev.Job.ID
-		}
-		return h
-	}
-	if ev.Code == fault.NotArmed || ev.Code == fault.NotAllowed {
-		return happening{} // nothing happened: something is waited for
-	}
-	if ev.Slot > 0 && (ev.State.Final() || ev.State == shift.Scan || ev.State == shift.Lock || ev.State == shift.Skip) {
-		h.kind = "state"
-		return h
-	}
-	return happening{}
-}

@@ -17,7 +17,11 @@ type note struct {
 // notes are what a tile tells of s, the most important first. The first one says
 // what to do.
 func (p painter) notes(s slot) []note {
-	out := []note{{bold, p.action(s)}}
+	urgent := bold
+	if s.state == shift.Off || s.state == shift.Skip || s.waitsForJob(p.model) {
+		urgent = plain
+	}
+	out := []note{{urgent, p.action(s)}}
 	if waits := s.waitsForJob(p.model) || s.waitsForBadge(p.model); s.code != "" && !waits {
 		name, _, _ := p.tx.Fault(s.code)
 		out = append(out, note{plain, string(s.code) + " " + name})

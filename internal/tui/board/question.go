@@ -1,0 +1,79 @@
+package board
+
+import (
+	"slices"
+
+	"provision/internal/shift"
+)
+
+// mostChecks is how many lines of a self-test are kept.
+const mostChecks = 64
+
+// applyQuestion is what ev asks the person in front of the screen, or answers.
+func (m model) applyQuestion(ev shift.Event) model {
+	switch ev.Kind {
+	case shift.ScanRead:
+		if ev.Scan != nil {
+			m.scan = &banner{*ev.Scan, ev.Slot, ev.Code, ev.Do, m.now.Add(bannerFor)}
+			m.touched = m.now
+		}
+	case shift.PINAsked:
+		m.pin, m.refuse = &shift.PersonFacts{}, false
+		if ev.Person != nil {
+			*m.pin = *ev.Person
+		}
+		m.typed, m.scan = "", nil
+	case shift.PINRefused:
+		m.refuse, m.typed = true, ""
+	case shift.PINClosed:
+		m.pin, m.refuse, m.typed = nil, false, ""
+	case shift.ChoiceAsked:
+		m.choice, m.scan, m.touched = ev.Choice, nil, m.now
+		m.scroll = 0
+	case shift.ChoiceClosed:
+		m.choice = nil
+	case shift.CheckLine:
+		m = m.addCheck(ev)
+	case shift.CheckEnded:
+		m.tested, m.touched = true, m.now
+		if !m.wanted && !m.complains() {
+			m.touched = m.now.Add(glanceFor - idleAfter) // nobody asked, and all is well
+		}
+	case shift.PageShown:
+		m = m.show(ev.Page)
+	}
+	return m
+}
+
+// show puts a page on the screen, or puts away what is there. An explanation of
+// nothing is the page of all keys.
+func (m model) show(p *shift.Page) model {
+	m.page, m.view, m.scroll, m.scan, m.touched = p, pageView, 0, nil, m.now
+	switch {
+	case p == nil:
+		m.view = floorView
+	case p.Kind == "none" && p.Title == "":
+		m.page, m.view = nil, helpView
+	}
+	return m
+}
+
+// addCheck adds a line to the self-test, or begins the next one.
+func (m model) addCheck(ev shift.Event) model {
+	if ev.Check == nil {
+		return m
+	}
+	if m.tested {
+		m.checks, m.tested = nil, false
+	}
+	if len(m.checks) < mostChecks {
+		m.checks = append(m.checks[:len(m.checks):len(m.checks)], *ev.Check)
+	}
+	m.view, m.touched = checkView, m.now
+	return m
+}
+
+// complains reports whether the self-test found anything.
+func (m model) complains() bool {
+	return slices.ContainsFunc(m.checks, func(c shift.CheckFacts) bool { return c.State != "ok" })
+}
