@@ -20,11 +20,39 @@ func (im *Image) Check(d Device) Report {
 	t := findTarget(d)
 	first := im.checkSlot(d, t, t.slots[0])
 	for _, s := range t.slots[1:] {
-		if other := im.checkSlot(d, t, s); other.Verdict != first.Verdict {
+		other := im.checkSlot(d, t, s)
+		if other.Verdict != first.Verdict {
 			return Report{Verdict: Unknown, Missing: append(slices.Clone(first.Missing), "which partition it runs from: its slots differ")}
 		}
+		first.blur(other)
 	}
 	return first
+}
+
+// blur puts a '?' for each digit of a line that is another one in the other slot.
+func (r *Report) blur(other Report) {
+	if len(r.Reasons) != len(other.Reasons) {
+		return
+	}
+	for i := range r.Reasons {
+		mine, theirs := r.Reasons[i].Lines, other.Reasons[i].Lines
+		for j := range min(len(mine), len(theirs)) {
+			mine[j] = blurred(mine[j], theirs[j])
+		}
+	}
+}
+
+func blurred(a, b string) string {
+	if len(a) != len(b) {
+		return a
+	}
+	out := []byte(a)
+	for i := range out {
+		if out[i] != b[i] {
+			out[i] = '?'
+		}
+	}
+	return string(out)
 }
 
 // check is one image, one unit and one slot.
@@ -157,6 +185,9 @@ func (c *check) revision(h header) {
 			c.miss(fmt.Sprintf("its chip revision: the image runs on v%d.%d and later%s", h.MinRev/100, h.MinRev%100, upTo(h)))
 		}
 		return
+	}
+	if h.MinRev == 0 && rev < int(h.MinRevMajor)*100 {
+		c.note("The image names revision v%d.0 as the oldest in an old field only; bootloaders before ESP-IDF 5.0 go by that and would not start it.", h.MinRevMajor)
 	}
 	refuse := func(code Code, word, relation string, bound uint16, do string) {
 		c.add(Reason{

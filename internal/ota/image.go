@@ -60,6 +60,7 @@ func Read(data []byte) *Image {
 func readHeader(b []byte) header {
 	return header{segments: int(b[1]), Header: image.Header{
 		Chip:         image.ChipID(binary.LittleEndian.Uint16(b[12:])),
+		MinRevMajor:  b[14],
 		MinRev:       binary.LittleEndian.Uint16(b[15:]),
 		MaxRev:       binary.LittleEndian.Uint16(b[17:]),
 		HashAppended: b[23] == 1,

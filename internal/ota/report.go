@@ -84,8 +84,8 @@ type Reason struct {
 	Do   string `json:"do"`   // one thing to do
 
 	// Lines are what the unit prints because of it, as "E (t) tag: text", t standing
-	// for the time. A '?' in a hexadecimal number is a digit that cannot be foretold.
-	// None: it prints nothing of its own, or what cannot be foretold.
+	// for the time. A '?' in a number is a digit that cannot be foretold. None: it
+	// prints nothing of its own, or what cannot be foretold.
 	Lines []string `json:"lines,omitempty"`
 	Error string   `json:"error,omitempty"` // what the call returns, by ESP-IDF's name
 	Why   string   `json:"why,omitempty"`   // explains a number in the lines

@@ -78,7 +78,7 @@ func findMoved(data []byte, end int) (found []signature) {
 	}
 	add(len(data) - secureboot.BlockLenV1)
 	for at := end + 4; at+secureboot.BlockLenV1 < len(data); at += 4 {
-		if binary.LittleEndian.Uint32(data[at:]) == 0 {
+		if binary.LittleEndian.Uint32(data[at:]) == 0 && binary.LittleEndian.Uint64(data[at+4:]) != 0 {
 			add(at)
 		}
 	}

@@ -51,6 +51,9 @@ func findTarget(d Device) (t target) {
 // choose settles which slots it may be.
 func (t *target) choose(d Device, table image.Table, slots []image.Partition) {
 	running, known := d.Running.Get()
+	if _, ok := table.Find(running); !ok {
+		known = false // not in this table: says nothing
+	}
 	at := slices.IndexFunc(slots, func(p image.Partition) bool { return p.Label == running })
 	_, factory := table.Factory()
 	switch {

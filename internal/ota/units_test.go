@@ -60,21 +60,7 @@ type unit struct {
 // newUnit makes a unit of that kind whose bootloader trusts the workshop's key.
 func (w *workshop) newUnit(t testing.TB, k kind, s setup) unit {
 	t.Helper()
-	spec := simulator.BootloaderSpec{FlashSize: image.Size1MB, AntiRollback: s.secureVersion > 0}
-	switch k.scheme {
-	case 1:
-		spec.AppKey, spec.SecureBootV1 = &w.pub, true
-	case 2: // the signature must fit below the table, too
-		spec.SecureBootV2, spec.Entry = true, 0x40080404
-		spec.Segments = []simulator.SegmentSize{{Address: 0x3fff0030, Length: 2048}, {Address: 0x40078000, Length: 4096}, {Address: 0x40080404, Length: 512}}
-	}
-	bootloader, err := simulator.BuildBootloader(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if k.scheme == 2 {
-		bootloader = w.signedV2(t, bootloader)
-	}
+	bootloader, app := w.firmware(t, k.scheme, s.secureVersion)
 	if s.table == "" {
 		s.table = twoSlots
 	}
@@ -88,14 +74,14 @@ func (w *workshop) newUnit(t testing.TB, k kind, s setup) unit {
 		cfg.RevMajor = s.revision
 	}
 	u := unit{chip: simulator.New(cfg)}
-	w.fill(t, u.chip, k, s, bootloader, table)
+	w.fill(t, u.chip, k, s, bootloader, app, table)
 	u.burn(t, w, k, s)
 	u.facts = w.facts(t, u.chip, k, s, table)
 	return u
 }
 
 // fill writes the flash as the line does.
-func (w *workshop) fill(t testing.TB, c *simulator.Chip, k kind, s setup, bootloader []byte, table image.Table) {
+func (w *workshop) fill(t testing.TB, c *simulator.Chip, k kind, s setup, bootloader, app []byte, table image.Table) {
 	t.Helper()
 	put := func(at uint32, data []byte, crypt bool) {
 		if crypt && k.encrypts {
@@ -126,13 +112,6 @@ func (w *workshop) fill(t testing.TB, c *simulator.Chip, k kind, s setup, bootlo
 			data = image.SelectSlot(s.running, image.OTAValid)
 		}
 		put(p.Offset, data.Binary(), true)
-	}
-	app := w.app(t, simulator.AppSpec{Project: "now", Version: "1", SecureVersion: uint32(s.secureVersion), Says: []string{"now: ready"}})
-	switch k.scheme {
-	case 1:
-		app = w.signed(t, app)
-	case 2:
-		app = w.signedV2(t, app)
 	}
 	put(apps[min(s.running, len(apps)-1)].Offset, app, true)
 }

@@ -67,6 +67,21 @@ func TestUnknownSlot(t *testing.T) {
 	}
 }
 
+// TestLinesOfUnknownSlots foretells of a line what is the same in both slots.
+func TestLinesOfUnknownSlots(t *testing.T) {
+	w := newWorkshop(t)
+	d := w.newUnit(t, kinds[0], setup{}).facts
+	for _, running := range []ota.Fact[string]{{}, ota.Known("nowhere")} {
+		d.Running = running
+		img := changed(w.hello, func(b []byte) { b[24] ^= 0x10 })
+		r := ota.Check(img, d)
+		want := []string{"E (t) esp_image: Segment 0 load address 0x3f400030, doesn't match data 0x000?0020"}
+		if r.Verdict != ota.Refused || !slices.Equal(r.Reasons[0].Lines, want) {
+			t.Error(show(r))
+		}
+	}
+}
+
 // TestAllReasons is a file with much wrong: everything that can be seen is told, in
 // the order in which a unit would meet it.
 func TestAllReasons(t *testing.T) {
