@@ -65,7 +65,8 @@ func (c *Chip) OTA(img []byte, build OTABuild) OTAResult {
 	u := update{build: build, img: img}
 	u.result.Boot = c.restart(resetPowerOn)
 	if !u.result.Boot.Started {
-		return u.end(c, OTANoApp)
+		u.end(c, OTANoApp)
+		return u.result
 	}
 	u.boot = c.booted.runningApp(build)
 	u.run()
@@ -82,12 +83,11 @@ type update struct {
 }
 
 // end settles the outcome; a chip without power has only one.
-func (u *update) end(c *Chip, o OTAOutcome) OTAResult {
+func (u *update) end(c *Chip, o OTAOutcome) {
 	if !c.running() {
 		o = OTAPowerLost
 	}
 	u.result.Outcome = o
-	return u.result
 }
 
 // runningApp is the code of the bootloader as it stands in the app that b started.
@@ -221,6 +221,7 @@ func (u *update) restart(slot image.Partition) {
 	next := c.booted.runningApp(u.build)
 	if !u.build.Unconfirmed {
 		next.confirm()
+		u.result.Lines = append(u.result.Lines, next.verdict.Lines...)
 		u.end(c, OTAAccepted)
 		return
 	}
