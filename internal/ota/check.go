@@ -169,6 +169,7 @@ func (c *check) header() (ok bool) {
 			Says:  fmt.Sprintf("The image is for %v, and the unit is %v.", h.Chip, ours),
 			Lines: []string{failLine(tagCommon, "mismatch chip ID, expected %d, found %d", uint16(ours), uint16(h.Chip))},
 			Do:    "Build the app for the chip of the unit (idf.py set-target).",
+			Why:   c.overHTTPS(),
 		})
 		return false
 	}
@@ -273,15 +274,16 @@ func (c *check) secureVersion() {
 	case app == nil:
 		c.add(Reason{
 			Code: NoDescriptor, By: AtSwitch, Error: errNotFound,
-			Says: "The unit has anti-rollback, and the image does not tell its secure version: it has no app descriptor.",
-			Do:   "Build the app with an ESP-IDF that writes the app descriptor (v3.2 and later).",
+			Says:  "The unit has anti-rollback, and the image does not tell its secure version: it has no app descriptor.",
+			Lines: []string{failLine(tagHTTPS, "esp_ota_set_boot_partition failed! err=0x105")},
+			Do:    "Build the app with an ESP-IDF that writes the app descriptor (v3.2 and later).",
 		})
 	case app.SecureVersion < uint32(burnt):
 		c.add(Reason{
 			Code: OldSecureVersion, By: AtSwitch, Error: errOldVer,
 			Says: fmt.Sprintf("The image has secure version %d, and the unit accepts %d and later: it would be a step back behind a security fix.", app.SecureVersion, burnt),
 			Lines: []string{failLine(tagOTA, "This a new partition can not be booted due to a secure version is lower than stored in efuse. "+
-				"Partition will be erased.")},
+				"Partition will be erased."), failLine(tagHTTPS, "esp_ota_set_boot_partition failed! err=0x1504")},
 			Do: fmt.Sprintf("Build with CONFIG_BOOTLOADER_APP_SECURE_VERSION=%d or higher.", burnt),
 		})
 	}

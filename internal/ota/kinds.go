@@ -22,7 +22,11 @@ func (c *check) notImage() {
 	}
 	r := Reason{
 		Code: NotImage, By: AtWrite, Error: errValidate,
-		Lines: []string{failLine(tagOTA, "OTA image has invalid magic byte (expected 0xE9, saw 0x%02x)", data[0])},
+		Lines: []string{
+			failLine(tagOTA, "OTA image has invalid magic byte (expected 0xE9, saw 0x%02x)", data[0]),
+			failLine(tagHTTPS, "Error: esp_ota_write failed! err=0x1503"),
+		},
+		Why: c.overHTTPS(),
 	}
 	if c.ciphertext(&r) {
 		return
@@ -45,6 +49,21 @@ func (c *check) notImage() {
 		r.Do = "Publish the app image as the build makes it and the release step signs it."
 	}
 	c.add(r)
+}
+
+// overHTTPS is what an app says instead that updates itself with esp_https_ota: it
+// looks at the chip id before anything else, in whatever stands there.
+func (c *check) overHTTPS() string {
+	const headerSize = 1024 // fewer bytes are never looked at
+	ours, known := c.d.Chip.Get()
+	if len(c.im.data) < headerSize || !known {
+		return ""
+	}
+	found := binary.LittleEndian.Uint16(c.im.data[12:])
+	if found == uint16(ours) {
+		return ""
+	}
+	return fmt.Sprintf("An app that uses esp_https_ota prints instead: %s: Mismatch chip id, expected %d, found %d", tagHTTPS, uint16(ours), found)
 }
 
 // foreignKinds are files that get published by mistake.

@@ -90,7 +90,7 @@ func (t *target) otaData(table image.Table, slots []image.Partition) {
 	t.late = append(t.late, Reason{
 		Code: NoOTAData, By: AtSwitch, Error: errNotFound,
 		Says:  "The unit's partition table has no otadata partition, so it cannot be told to start the new slot.",
-		Lines: []string{failLine(tagOTA, "not found otadata")},
+		Lines: []string{failLine(tagOTA, "not found otadata"), failLine(tagHTTPS, "esp_ota_set_boot_partition failed! err=0x105")},
 		Do:    "Only a unit made with an otadata partition (data, ota, 0x2000) can be updated over the air.",
 	})
 }
