@@ -42,8 +42,9 @@ type OTAResult struct {
 	Boot    Verdict         // of the last boot: after the update, or without one before it
 }
 
-// OTA boots the chip and lets the app that then runs update itself with img: what an
-// app does with esp_https_ota, in its words, once it has the bytes. It erases the
+// OTA boots the chip and lets the app that then runs update itself with img: the calls
+// of esp_ota that an app makes once it has the bytes. Where esp_ota itself prints
+// nothing, the line is the one esp_https_ota has for it. It erases the
 // slot after the running one, writes through the flash encryption when that is on,
 // verifies what it reads back, selects the slot in otadata, restarts, and boots. The
 // log also comes out of the port.
@@ -136,6 +137,12 @@ const (
 	errChipStopped  = "the chip stopped"
 )
 
+// espErrors are their numbers, as the log shows them.
+var espErrors = map[string]int{
+	errInvalidArg: 0x102, errInvalidSize: 0x104, errNotFound: espErrNotFound,
+	errConflict: 0x1501, errValidate: 0x1503, errSmallVersion: 0x1504,
+}
+
 const (
 	tagHTTPS = "esp_https_ota"
 	tagOTA   = "esp_ota_ops"
@@ -184,13 +191,23 @@ func (u *update) erase(slot image.Partition) (err string) {
 }
 
 // finish verifies what has been written, as the app then reads it, and selects the
-// slot. ESP-IDF verifies twice, at the end and before it selects; the second finds
-// nothing that the first did not. Source: esp_ota_end, esp_ota_set_boot_partition.
+// slot. Source: esp_ota_end, esp_https_ota_finish.
 func (u *update) finish(slot image.Partition, index int) (err string) {
-	for range 2 {
-		if _, ok := u.checkImage(int(slot.Offset), slot.Size, false); !ok {
-			return errValidate
-		}
+	if _, ok := u.checkImage(int(slot.Offset), slot.Size, false); !ok {
+		return errValidate
+	}
+	err = u.setBoot(slot, index)
+	if number, known := espErrors[err]; known {
+		u.fail(tagHTTPS, "esp_ota_set_boot_partition failed! err=%#x", number)
+	}
+	return err
+}
+
+// setBoot is esp_ota_set_boot_partition. It verifies again, and finds nothing that
+// was not found before.
+func (u *update) setBoot(slot image.Partition, index int) (err string) {
+	if _, ok := u.checkImage(int(slot.Offset), slot.Size, false); !ok {
+		return errValidate
 	}
 	if u.features.antiRollback {
 		if version, ok := u.secureVersion(slot); !ok {

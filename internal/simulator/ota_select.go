@@ -6,7 +6,6 @@ package simulator
 func (u *update) selectNext(index int) (err string) {
 	if u.table.otadata == nil {
 		u.fail(tagOTA, "not found otadata")
-		u.fail(tagHTTPS, "esp_ota_set_boot_partition failed! err=%#x", espErrNotFound)
 		return errNotFound
 	}
 	count := 0

@@ -16,7 +16,7 @@ func (u *update) write(slot image.Partition) (err string) {
 	}
 	if u.img[0] != image.Magic {
 		u.fail(tagOTA, "OTA image has invalid magic byte (expected 0xE9, saw 0x%02x)", u.img[0])
-		u.fail(tagHTTPS, "Error: esp_ota_write failed! err=%#x", espErrOTAValidate)
+		u.fail(tagHTTPS, "Error: esp_ota_write failed! err=%#x", espErrors[errValidate])
 		return errValidate
 	}
 	w := slotWriter{boot: u.boot, slot: slot}
@@ -24,7 +24,7 @@ func (u *update) write(slot image.Partition) (err string) {
 		n := min(otaChunk, len(rest))
 		if err := w.write(rest[:n]); err != "" {
 			if err == errInvalidSize {
-				u.fail(tagHTTPS, "Error: esp_ota_write failed! err=%#x", espErrInvalidSize)
+				u.fail(tagHTTPS, "Error: esp_ota_write failed! err=%#x", espErrors[errInvalidSize])
 			}
 			return err
 		}
@@ -32,12 +32,6 @@ func (u *update) write(slot image.Partition) (err string) {
 	}
 	return w.flush()
 }
-
-// Numbers of ESP-IDF's errors that the log shows.
-const (
-	espErrInvalidSize = 0x104
-	espErrOTAValidate = 0x1503
-)
 
 // slotWriter writes to a slot in order. With flash encryption on it writes whole
 // blocks of 16 bytes and keeps what is over.
