@@ -13,7 +13,7 @@
 // calls esp_ota_begin, esp_ota_write, esp_ota_end and esp_ota_set_boot_partition, and
 // what follows the file in its slot is erased flash up to the end of a sector. Where
 // those print nothing, the line is the one that esp_https_ota has for it. Words are
-// those of ESP-IDF 5.1 and 5.2; other versions differ in a few.
+// those of ESP-IDF 5.1 to 5.4; other versions differ in a few.
 //
 // Sources: ESP-IDF v5.1 app_update/esp_ota_ops.c, esp_https_ota.c, and
 // bootloader_support: esp_image_format.c, bootloader_utility.c,
