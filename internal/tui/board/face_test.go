@@ -157,6 +157,15 @@ func TestVerdictStays(t *testing.T) {
 	}
 }
 
+// TestReseatedUnitIsNotTheNext: what is to be tried again is put back, not replaced.
+func TestReseatedUnitIsNotTheNext(t *testing.T) {
+	m := scene(t, "state-REDO").apply(shift.Event{Event: flow.Event{Kind: "slot.empty", Slot: 1}})
+	got := bare(m.render(80, 24, mono, texts(t, "en")))
+	if !strings.Contains(got, "Re-seat the unit") || strings.Contains(got, "next unit") {
+		t.Errorf("after the unit is out:\n%s", got)
+	}
+}
+
 // TestWhatIsScannedCannotDraw: a barcode with control characters changes nothing
 // but the place where it is shown.
 func TestWhatIsScannedCannotDraw(t *testing.T) {

@@ -175,6 +175,29 @@ func TestSelfTestByItself(t *testing.T) {
 	}
 }
 
+// TestStationInterruptsTheScreen: what the station says or asks comes before what
+// the screen was asking, so that nothing is hidden behind a prompt.
+func TestStationInterruptsTheScreen(t *testing.T) {
+	who := &shift.PersonFacts{Name: "L", Role: lead}
+	for _, ev := range []shift.Event{
+		{Event: flow.Event{Kind: shift.ScanRead}, Scan: &shift.ScanFacts{Text: "AB-1", Meaning: "lookup", OK: true}},
+		{Event: flow.Event{Kind: shift.PageShown}, Page: &shift.Page{Kind: "record"}},
+		{Event: flow.Event{Kind: shift.ChoiceAsked}, Choice: &shift.Choice{Action: "unlock", Keys: []string{"reason.other"}}},
+		{Event: flow.Event{Kind: shift.PINAsked}, Person: who},
+	} {
+		for _, keys := range []string{"/AB", "p", "p3"} {
+			m, _ := typed(scene(t, "floor-8"), keys)
+			if m = m.apply(ev); m.asking != (prompt{}) || m.typed != "" {
+				t.Errorf("%s after %q: %+v", ev.Kind, keys, m.hand)
+			}
+		}
+	}
+	m := scene(t, "pin").apply(shift.Event{Event: flow.Event{Kind: shift.ScanRead}, Scan: &shift.ScanFacts{Text: "AB-1", Meaning: "serial"}})
+	if m.pin == nil || m.typed != "127" {
+		t.Error("a scan cleared the PIN")
+	}
+}
+
 // TestBanner: what was scanned stands for three seconds, and a key sends it away.
 func TestBanner(t *testing.T) {
 	m := scene(t, "scan")
@@ -205,6 +228,9 @@ func TestPINIsNotShown(t *testing.T) {
 	got := bare(m.render(80, 24, mono, texts(t, "en")))
 	if m.typed != "127" || strings.Contains(got, "127") || !strings.Contains(got, "● ● ●") {
 		t.Errorf("%q\n%s", m.typed, got)
+	}
+	if refused := m.apply(shift.Event{Event: flow.Event{Kind: shift.PINRefused}}); refused.typed != "" || refused.pin == nil {
+		t.Errorf("after a refusal: %q", refused.typed)
 	}
 	m = m.apply(shift.Event{Event: flow.Event{Kind: shift.PINClosed}})
 	if m.typed != "" || m.pin != nil {

@@ -65,7 +65,7 @@ func (p painter) plan(a area) plan {
 	}
 	cols = max(1, min(n, a.w/p.listWidth()))
 	rows := (n + cols - 1) / cols
-	return plan{rows <= a.h && a.w >= p.listWidth(), listed, cols, rows}
+	return plan{rows <= a.h, listed, cols, rows}
 }
 
 // grid chooses the columns whose tiles are nearest to the best shape of one; it does

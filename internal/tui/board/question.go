@@ -14,6 +14,7 @@ func (m model) applyQuestion(ev shift.Event) model {
 	switch ev.Kind {
 	case shift.ScanRead:
 		if ev.Scan != nil {
+			m = m.unasked()
 			m.scan = &banner{*ev.Scan, ev.Slot, ev.Code, ev.Do, m.now.Add(bannerFor)}
 			m.touched = m.now
 		}
@@ -22,12 +23,14 @@ func (m model) applyQuestion(ev shift.Event) model {
 		if ev.Person != nil {
 			*m.pin = *ev.Person
 		}
+		m = m.unasked()
 		m.typed, m.scan = "", nil
 	case shift.PINRefused:
 		m.refuse, m.typed = true, ""
 	case shift.PINClosed:
 		m.pin, m.refuse, m.typed = nil, false, ""
 	case shift.ChoiceAsked:
+		m = m.unasked()
 		m.choice, m.scan, m.touched = ev.Choice, nil, m.now
 		m.scroll = 0
 	case shift.ChoiceClosed:
@@ -45,9 +48,20 @@ func (m model) applyQuestion(ev shift.Event) model {
 	return m
 }
 
+// unasked is m without a question of the screen's own: the station has something to
+// say, or somebody scanned where he was to type.
+func (m model) unasked() model {
+	m.asking = prompt{}
+	if m.pin == nil {
+		m.typed = ""
+	}
+	return m
+}
+
 // show puts a page on the screen, or puts away what is there. An explanation of
 // nothing is the page of all keys.
 func (m model) show(p *shift.Page) model {
+	m = m.unasked()
 	m.page, m.view, m.scroll, m.scan, m.touched = p, pageView, 0, nil, m.now
 	switch {
 	case p == nil:

@@ -1,6 +1,8 @@
 package board
 
 import (
+	"strconv"
+
 	"provision/internal/fault"
 	"provision/internal/shift"
 )
@@ -11,7 +13,7 @@ type happening struct {
 	slot   int
 	state  shift.State
 	serial string
-	name   string
+	name   string // of a person or a job, or a number
 	code   fault.Code
 }
 
@@ -20,6 +22,12 @@ type happening struct {
 func told(ev shift.Event) happening {
 	h := happening{kind: ev.Kind, slot: ev.Slot, state: ev.State, serial: ev.Serial, code: ev.Code}
 	switch ev.Kind {
+	case shift.ShiftStarted:
+		if ev.Shift == nil || ev.Shift.Open == 0 {
+			return happening{}
+		}
+		h.name = strconv.Itoa(ev.Shift.Open)
+		return h
 	case shift.PersonIn, shift.PersonOut:
 		if ev.Person != nil {
 			h.name = ev.Person.Name
