@@ -248,6 +248,9 @@ func short(fingerprints []string) (out []string) {
 // wantV2 is a unit that wants an RSA signature in the sector behind the image.
 func (c *check) wantV2() {
 	im := c.im
+	if n := len(im.data) - sectorEnd(im.parsed.Length) - secureboot.SectorLen; im.v2 != nil && n > 0 {
+		c.note("%d bytes follow the signature; the unit ignores them.", n)
+	}
 	trusts, known := c.d.Trusts.Get()
 	switch {
 	case im.v2 == nil:
