@@ -220,3 +220,49 @@ func step(n, count int) int {
 	}
 	return min(23, count-6-n)
 }
+
+// TestNextSequence holds the arithmetic against ESP-IDF's loop.
+func TestNextSequence(t *testing.T) {
+	for count := 1; count <= 5; count++ {
+		for index := range count {
+			for seq := uint32(1); seq < 30; seq++ {
+				want := uint32(index+1) % uint32(count)
+				for seq > want {
+					want += uint32(count)
+				}
+				if got := nextSequence(seq, index, count); got != want {
+					t.Errorf("seq %d, slot %d of %d: %d, want %d", seq, index, count, got, want)
+				}
+			}
+		}
+	}
+	if got := nextSequence(0xFFFFFFF0, 0, 2); got != 0xFFFFFFF1 {
+		t.Errorf("near the end: %#x", got)
+	}
+}
+
+// TestOTARealBootloader updates the hello-esp32 build as it comes, in a table with
+// slots: the bootloader that judges is a real one.
+func TestOTARealBootloader(t *testing.T) {
+	table := image.Table{Partitions: []image.Partition{
+		{Label: "otadata", Type: image.TypeData, Subtype: image.SubtypeOTAData, Offset: 0xe000, Size: 0x2000},
+		{Label: "factory", Type: image.TypeApp, Subtype: image.SubtypeFactory, Offset: 0x10000, Size: 0x40000},
+		{Label: "ota_0", Type: image.TypeApp, Subtype: image.SubtypeOTA0, Offset: 0x50000, Size: 0x40000},
+		{Label: "ota_1", Type: image.TypeApp, Subtype: image.SubtypeOTA0 + 1, Offset: 0x90000, Size: 0x40000},
+	}}
+	c := helloChip(t)
+	r := tableRegion(t, 0x8000, table)
+	if err := c.SetFlash(r.at, r.data); err != nil {
+		t.Fatal(err)
+	}
+	hello := readTestdata(t, "hello-esp32/hello_world.bin")
+	for _, slot := range []string{"ota_0", "ota_1", "ota_0"} {
+		if r := c.OTA(hello, OTABuild{}); r.Outcome != OTAAccepted || r.Boot.App.Label != slot || r.Boot.Lines[len(r.Boot.Lines)-1] != "Hello world!" {
+			t.Fatalf("%s: %v %q", slot, r, r.Lines)
+		}
+	}
+	if r := c.OTA(readTestdata(t, "hello-esp32/bootloader.bin"), OTABuild{}); r.Outcome != OTAFellBack || r.Boot.App.Label != "ota_0" ||
+		!contains(r.Lines, "invalid: overlaps bootloader data") || !contains(r.Lines, "OTA app partition slot 1 is not bootable") {
+		t.Errorf("a bootloader: %v %+v %q", r, r.Boot.App, r.Lines)
+	}
+}
