@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"provision/internal/shift"
 )
@@ -204,13 +205,27 @@ func (p painter) saying() span {
 	case p.notice != "":
 		return span{bold, p.tx.Text(p.notice), 0}
 	case p.trouble != nil:
-		name, _, do := p.tx.Fault(p.trouble.code)
-		if p.trouble.code == "" {
-			return span{amber | bold, p.trouble.text + " " + p.trouble.do, 0}
-		}
-		return span{amber | bold, string(p.trouble.code) + " " + name + ": " + do, 0}
+		return span{amber | bold, p.reasonText(p.trouble), 0}
 	}
 	return span{plain, p.lastText(), 0}
+}
+
+// reasonText is a reason in one line: what it is called and what to do. Where there
+// is nothing to do but to know why, the station's own sentence says it, which is
+// English; in other languages the name of the code has to do.
+func (p painter) reasonText(r *reason) string {
+	if r.code == "" {
+		return strings.TrimSpace(r.text + " " + r.do)
+	}
+	name, _, do := p.tx.Fault(r.code)
+	head := string(r.code) + " " + name
+	switch {
+	case r.do != "" || r.text == "":
+		return head + ": " + do
+	case p.tx.Lang() == "en":
+		return head + ": " + r.text
+	}
+	return head
 }
 
 // lastText is the last event in a few words.

@@ -198,6 +198,29 @@ func TestStationInterruptsTheScreen(t *testing.T) {
 	}
 }
 
+// TestTroubleGoes: what is wrong stays for minutes or until somebody sends it away;
+// why a key did nothing, for seconds, in words that ask for nothing.
+func TestTroubleGoes(t *testing.T) {
+	m := scene(t, "refused")
+	said := m.troubled.Add(-noticeFor)
+	for lang, want := range map[string]string{"en": "E906 not allowed: This slot is not stopped.", "de": "E906 nicht erlaubt"} {
+		p := painter{m, mono, texts(t, lang)}
+		if got := p.saying().text; got != want {
+			t.Errorf("%s: %q", lang, got)
+		}
+	}
+	if m.tick(said.Add(noticeFor-1)).trouble == nil || m.tick(said.Add(noticeFor)).trouble != nil {
+		t.Error("a refusal stands for another time")
+	}
+	m = scene(t, "trouble")
+	if m.tick(m.troubled.Add(-time.Second)).trouble == nil || m.tick(m.troubled).trouble != nil {
+		t.Error("a trouble stands for another time")
+	}
+	if m, _ = typed(m, "<esc>"); m.trouble != nil {
+		t.Error("Esc does not send it away")
+	}
+}
+
 // TestBanner: what was scanned stands for three seconds, and a key sends it away.
 func TestBanner(t *testing.T) {
 	m := scene(t, "scan")

@@ -34,10 +34,11 @@ type model struct {
 	slots  []slot
 	due    int // labels that were not scanned back yet
 
-	locked  *reason // the whole station stands still
-	trouble *reason
-	last    happening
-	bell    bell // to be rung, the most urgent one
+	locked   *reason // the whole station stands still
+	trouble  *reason
+	troubled time.Time // until when trouble is shown
+	last     happening
+	bell     bell // to be rung, the most urgent one
 
 	scan   *banner
 	pin    *shift.PersonFacts // whose PIN is asked for
@@ -58,8 +59,7 @@ type model struct {
 type reason struct {
 	code fault.Code
 	text string
-	do   string
-	at   time.Time
+	do   string // empty: there is nothing to do
 }
 
 // banner is what was scanned, shown until a time.
@@ -115,6 +115,10 @@ func (m model) applyStation(ev shift.Event) model {
 		m.locked = nil
 	case shift.Trouble, shift.LabelFailed, shift.LabelWrong:
 		m.trouble = reasonOf(ev)
+		m.troubled = m.now.Add(troubleFor)
+		if ev.Do == "" {
+			m.troubled = m.now.Add(noticeFor) // the answer to a key, nothing to be done about
+		}
 	case shift.LabelPrinted, shift.LabelClosed:
 		if m.trouble != nil && (m.trouble.code == fault.PrinterFailed || m.trouble.code == fault.LabelMismatch) {
 			m.trouble = nil
@@ -164,7 +168,7 @@ func (m model) tick(now time.Time) model {
 	if m.scan != nil && !now.Before(m.scan.until) {
 		m.scan = nil
 	}
-	if m.trouble != nil && now.Sub(m.trouble.at) >= troubleFor {
+	if m.trouble != nil && !now.Before(m.troubled) {
 		m.trouble = nil
 	}
 	if m.notice != "" && now.Sub(m.noticed) >= noticeFor {
@@ -215,4 +219,4 @@ func newSlots(numbers []int) []slot {
 	return out
 }
 
-func reasonOf(ev shift.Event) *reason { return &reason{ev.Code, ev.Text, ev.Do, ev.Time} }
+func reasonOf(ev shift.Event) *reason { return &reason{ev.Code, ev.Text, ev.Do} }

@@ -35,7 +35,7 @@ func sentences(before model, p painter, ev shift.Event) []string {
 	case shift.StationLocked:
 		return []string{p.tx.Text("state.LOCK") + ". " + p.faultText(p.locked)}
 	case shift.Trouble:
-		return []string{p.faultText(p.trouble)}
+		return []string{p.reasonText(p.trouble)}
 	case shift.ScanRead:
 		return p.scanSentences(ev)
 	case shift.PINAsked:

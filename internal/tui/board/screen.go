@@ -214,6 +214,9 @@ func (s screen) next(now time.Time) time.Time {
 	if s.model.scan != nil {
 		sooner(s.model.scan.until)
 	}
+	if s.model.trouble != nil {
+		sooner(s.model.troubled)
+	}
 	if s.model.view != floorView || s.model.asking != (prompt{}) {
 		sooner(s.model.touched.Add(idleAfter))
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -23,8 +24,9 @@ type rig struct {
 	out   transcript
 	keys  *io.PipeWriter
 	tell  func(shift.Event)
-	sent  []shift.Intent
-	looks int // at the clock: one for each message
+	mu    sync.Mutex
+	asked []shift.Intent
+	looks atomic.Int64 // at the clock: one for each message
 	ended chan error
 	quit  context.CancelCauseFunc
 }
@@ -65,8 +67,12 @@ func start(t *testing.T, blocked chan struct{}) *rig {
 	cfg := Config{
 		Out: &r.out, In: in, Words: texts(t, "en"), Mono: true,
 		Events: func(sink func(shift.Event)) func() { r.tell = sink; return func() {} },
-		Send:   func(in shift.Intent) { r.sent = append(r.sent, in) },
-		Now:    func() time.Time { r.looks++; return time.Now() },
+		Send: func(in shift.Intent) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.asked = append(r.asked, in)
+		},
+		Now: func() time.Time { r.looks.Add(1); return time.Now() },
 	}
 	go func() { r.ended <- Run(ctx, cfg); keys.Close() }()
 	synctest.Wait()
@@ -78,6 +84,13 @@ func start(t *testing.T, blocked chan struct{}) *rig {
 	r.slot(3, shift.Ready)
 	r.sleep(time.Second)
 	return r
+}
+
+// sent is all that was asked of the station.
+func (r *rig) sent() []shift.Intent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.asked)
 }
 
 func (r *rig) slot(n int, s shift.State) {
@@ -154,8 +167,8 @@ func TestScansAndKeys(t *testing.T) {
 		before := len(r.out.String())
 		enter("AB-0001")
 		want := []shift.Intent{{Kind: shift.Scanned, Text: "AB-000124"}, {Kind: shift.History}, {Kind: shift.Scanned, Text: "AB-000125"}}
-		if !slices.Equal(r.sent, want) {
-			t.Errorf("sent %v", r.sent)
+		if !slices.Equal(r.sent(), want) {
+			t.Errorf("sent %v", r.sent())
 		}
 		if !r.shows("The scan was cut short", before) {
 			t.Error("half a scan is not told")
@@ -189,9 +202,9 @@ func TestLanguageKey(t *testing.T) {
 func TestQuietScreen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, nil)
-		looks, wrote := r.looks, len(r.out.String())
+		looks, wrote := r.looks.Load(), len(r.out.String())
 		r.sleep(10 * time.Minute)
-		if n := r.looks - looks; n > 21 {
+		if n := r.looks.Load() - looks; n > 21 {
 			t.Errorf("an idle screen woke %d times in ten minutes", n)
 		}
 		if n := len(r.out.String()) - wrote; n > 0 {
@@ -199,9 +212,9 @@ func TestQuietScreen(t *testing.T) {
 		}
 		r.slot(3, shift.Run)
 		r.sleep(time.Second)
-		looks = r.looks
+		looks = r.looks.Load()
 		r.sleep(10 * time.Second)
-		if n := r.looks - looks; n < 38 || n > 41 {
+		if n := r.looks.Load() - looks; n < 38 || n > 41 {
 			t.Errorf("a running screen woke %d times in ten seconds", n)
 		}
 		if err := r.close(); err != nil {
@@ -266,8 +279,8 @@ func TestStalledTerminal(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.sleep(200 * time.Millisecond)
-		if !slices.Equal(r.sent, []shift.Intent{{Kind: shift.History}}) {
-			t.Errorf("sent %v", r.sent)
+		if !slices.Equal(r.sent(), []shift.Intent{{Kind: shift.History}}) {
+			t.Errorf("sent %v", r.sent())
 		}
 		r.slot(3, shift.Pass)
 		r.sleep(time.Second)
