@@ -18,7 +18,8 @@ type Image struct {
 	header header
 
 	parsed  *image.Image // nil: the segment chain does not hold inside the file
-	sum     byte         // of the segments
+	sums    []byte       // of each segment's data, as far as the file has it
+	looks   looks        // of a file that is no whole image
 	hashOK  bool         // an appended SHA-256 is right
 	v1      []string     // fingerprints of who signed it for V1, right behind the image
 	v2      *secureboot.BlockV2
@@ -40,13 +41,11 @@ func Read(data []byte) *Image {
 		im.begins = true
 		im.header = readHeader(data)
 	}
+	im.sums = segmentSums(data, im.header.segments)
 	im.parsed, _ = image.Parse(data)
 	if im.parsed == nil {
+		im.looks = look(data)
 		return im
-	}
-	im.sum = 0xEF
-	for _, s := range im.parsed.Segments {
-		im.sum ^= xor(s.Data)
 	}
 	content := data[:im.parsed.Length]
 	if im.parsed.HashAppended {
@@ -65,6 +64,25 @@ func readHeader(b []byte) header {
 		MaxRev:       binary.LittleEndian.Uint16(b[17:]),
 		HashAppended: b[23] == 1,
 	}}
+}
+
+// segmentSums goes along the segments of an image, as far as they go, and sums up the
+// data of each that is in the file.
+func segmentSums(data []byte, count int) (sums []byte) {
+	at := image.HeaderLen
+	for range min(count, image.MaxSegments) {
+		if at+segmentHeaderLen > len(data) {
+			break
+		}
+		n := binary.LittleEndian.Uint32(data[at+4:])
+		if n >= mostFlash {
+			break
+		}
+		at += segmentHeaderLen
+		sums = append(sums, xor(data[min(at, len(data)):min(at+int(n), len(data))]))
+		at += int(n)
+	}
+	return sums
 }
 
 // xor of all bytes.

@@ -31,18 +31,18 @@ func (c *check) notImage() {
 	if c.ciphertext(&r) {
 		return
 	}
-	switch kind, do := foreignKind(data); {
+	switch l := c.im.looks; {
 	case bytes.HasPrefix(data, []byte{0xAA, 0x50}):
 		r.Code = PartitionTable
 		r.Says = "This is a partition table, not an app."
 		r.Do = "Publish the app: in the build folder it has the project's name, as in hello_world.bin."
-	case kind != "":
-		r.Says = fmt.Sprintf("This is %s, not an app image.", kind)
-		r.Do = do
+	case l.kind != "":
+		r.Says = fmt.Sprintf("This is %s, not an app image.", l.kind)
+		r.Do = l.do
 	default:
 		r.Says = fmt.Sprintf("This is not an app image: its first byte is 0x%02x, that of an image is 0xe9.", data[0])
-		if at := imageInside(data); at > 0 {
-			r.Says = fmt.Sprintf("The image in this file begins only after %d bytes of something else, such as a transport's header.", at)
+		if l.inside > 0 {
+			r.Says = fmt.Sprintf("The image in this file begins only after %d bytes of something else, such as a transport's header.", l.inside)
 			r.Do = "Publish the image alone; what the transport puts before it must be taken off before esp_ota sees it."
 			break
 		}
@@ -77,6 +77,25 @@ var foreignKinds = []struct{ magic, kind, do string }{
 	{"{", "JSON text", "Publish the image itself, not the job or manifest that speaks of it."},
 	{"-----BEGIN ", "a key or certificate", "Take it off the server at once, and publish the image."},
 	{"\x1e\xf1\xee\x1b", "a Matter OTA file, with a header before the image", "Give it to the Matter provider; esp_ota must see only the image inside it."},
+}
+
+// looks are what can be told of a file that is no whole image without knowing a unit.
+type looks struct {
+	kind, do  string // one of foreignKinds
+	inside    int    // where an image begins in it; 0: nowhere
+	encrypted bool
+	why       string
+}
+
+func look(data []byte) (l looks) {
+	l.kind, l.do = foreignKind(data)
+	if l.kind == "" {
+		l.encrypted, l.why = image.LooksEncrypted(data)
+	}
+	if !l.encrypted && (len(data) == 0 || data[0] != image.Magic) {
+		l.inside = imageInside(data)
+	}
+	return l
 }
 
 func foreignKind(data []byte) (kind, do string) {
@@ -119,15 +138,11 @@ func plausible(b []byte) bool {
 // decrypts to an image with the unit's own key, or by its looks. r is completed.
 func (c *check) ciphertext(r *Reason) bool {
 	at, decrypts := decryptsAt(c.im.data, c.d)
-	looks, why := false, ""
-	if kind, _ := foreignKind(c.im.data); kind == "" {
-		looks, why = image.LooksEncrypted(c.im.data)
-	}
 	switch {
 	case decrypts:
 		r.Says = fmt.Sprintf("The file is already encrypted, with this unit's own flash key for offset %#x: the unit would encrypt it a second time.", at)
-	case looks:
-		r.Says = "The file looks already encrypted: " + why + "."
+	case c.im.looks.encrypted:
+		r.Says = "The file looks already encrypted: " + c.im.looks.why + "."
 	default:
 		return false
 	}

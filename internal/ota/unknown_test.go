@@ -148,10 +148,17 @@ func TestEncryptedIsRecognised(t *testing.T) {
 func BenchmarkCheck(b *testing.B) {
 	w := newWorkshop(b)
 	d := w.newUnit(b, kinds[0], setup{}).facts
-	im := ota.Read(helloSigned(b, w))
-	for b.Loop() {
-		if im.Check(d).Verdict != ota.Accepted {
-			b.Fatal("refused")
-		}
+	d.FlashKey = nil // a fleet's keys are gone
+	d.Running = ota.Fact[string]{}
+	for name, img := range map[string][]byte{
+		"accepted": helloSigned(b, w), "unsigned": w.hello, "cut": w.hello[:100_000], "ciphertext": ciphertext(b, w.hello, bootKey, 0x20000),
+		"other key": w.signedBy(b, w.other, w.hello), "zeros behind": join(w.hello, make([]byte, 1<<20)), "V2": w.signedV2(b, w.hello),
+	} {
+		b.Run(name, func(b *testing.B) {
+			im := ota.Read(img)
+			for b.Loop() {
+				im.Check(d)
+			}
+		})
 	}
 }

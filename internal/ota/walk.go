@@ -15,8 +15,7 @@ const (
 
 // walk goes through the segments as esp_image_verify does and checks the checksum. It
 // returns the image's length, hash included, and whether the walk came to an end; if
-// not, the reason has been added. Where the file holds the whole chain, nothing is
-// computed again.
+// not, the reason has been added.
 func (c *check) walk() (length int, ok bool) {
 	h := c.im.header
 	if h.segments > image.MaxSegments {
@@ -44,18 +43,13 @@ func (c *check) walk() (length int, ok bool) {
 			})
 			return 0, false
 		}
-		if c.im.parsed == nil {
-			part, ok := c.dataSum(end, int(n))
-			if !ok {
-				c.cutShort()
-				return 0, false
-			}
-			sum ^= part
+		part, ok := c.dataSum(i, end, int(n))
+		if !ok {
+			c.cutShort()
+			return 0, false
 		}
+		sum ^= part
 		end += int(n)
-	}
-	if c.im.parsed != nil {
-		sum = c.im.sum
 	}
 	return c.tail(end, sum)
 }
@@ -87,12 +81,14 @@ func (c *check) segment(i, at int) (addr, n uint32, ok bool) {
 	return 0, 0, false
 }
 
-// dataSum is the checksum over segment data of which the file may not hold all.
-func (c *check) dataSum(at, n int) (sum byte, ok bool) {
-	if c.view.slot.known && at+n > int(c.view.slot.size) {
-		return 0, false // the unit reads what follows the slot
+// dataSum is the checksum over the data of segment i, of which the file may not hold
+// all. ok is false when the rest cannot be foretold.
+func (c *check) dataSum(i, at, n int) (sum byte, ok bool) {
+	if i < len(c.im.sums) {
+		sum = c.im.sums[i]
 	}
-	for n > 0 {
+	inFile := max(0, min(n, len(c.im.data)-at))
+	for at, n = at+inFile, n-inFile; n > 0; {
 		part, sure := c.view.read(at, min(n, sectorLen))
 		if !sure {
 			return 0, false
