@@ -129,10 +129,11 @@ func (p painter) drawPrompt(a area) {
 	case yes:
 		y := p.column(a, 1, bold, p.tx.Text("ask.yes_"+string(p.asking.act), "n", strconv.Itoa(p.asking.slot)))
 		p.column(a, y+1, plain, p.tx.Text("ask.yes_keys"))
-	case lookup:
-		y := p.column(a, 1, bold, p.tx.Text("ask.lookup"))
+	case lookup, code:
+		name := map[promptKind]string{lookup: "ask.lookup", code: "ask.code"}[p.asking.kind]
+		y := p.column(a, 1, bold, p.tx.Text(name))
 		y = p.column(a, y+1, bold, "> "+p.typed+"_")
-		p.column(a, y+1, dim, p.tx.Text("ask.lookup_keys"))
+		p.column(a, y+1, dim, p.tx.Text(name+"_keys"))
 	}
 }
 

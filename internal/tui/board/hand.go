@@ -47,13 +47,14 @@ const (
 	number             // of a slot
 	yes                // to an act that a slip of the finger must not do
 	lookup
+	code  // a barcode that cannot be scanned, typed by hand
 	leave // the station, while units are at work
 )
 
 // Longest entries. A fingerprint is the longest thing that is looked up.
 const (
-	mostPIN    = 16
-	mostLookup = 80
+	mostPIN  = 16
+	mostText = 80
 )
 
 // Keys that are no characters.
@@ -86,7 +87,9 @@ func (m model) press(key rune) (model, []shift.Intent) {
 	case m.asking.kind == yes:
 		return m.answerYes(key)
 	case m.asking.kind == lookup:
-		return m.answerLookup(key)
+		return m.answerText(key, shift.Lookup)
+	case m.asking.kind == code:
+		return m.answerText(key, shift.Scanned)
 	}
 	if m, ok := m.move(key); ok {
 		return m, nil
@@ -177,7 +180,8 @@ func (m model) answerChoice(key rune) (model, []shift.Intent) {
 	return m, nil
 }
 
-func (m model) answerLookup(key rune) (model, []shift.Intent) {
+// answerText takes a key of a line of text, which is sent as act.
+func (m model) answerText(key rune, act shift.IntentKind) (model, []shift.Intent) {
 	switch {
 	case key == keyEsc:
 		m.asking, m.typed = prompt{}, ""
@@ -188,9 +192,9 @@ func (m model) answerLookup(key rune) (model, []shift.Intent) {
 		if text == "" {
 			return m, nil
 		}
-		return m, []shift.Intent{{Kind: shift.Lookup, Text: text}}
+		return m, []shift.Intent{{Kind: act, Text: text}}
 	}
-	return m.edit(key, mostLookup), nil
+	return m.edit(key, mostText), nil
 }
 
 // edit adds a character to what is typed, or takes the last one off.

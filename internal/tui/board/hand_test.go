@@ -63,6 +63,8 @@ func TestKeys(t *testing.T) {
 		{"nobody to sign out", "no-job", shift.PersonFacts{}, "o", nil},
 		{"look-up", "floor-8", shift.PersonFacts{}, "/AQ<backspace>B-1<enter>", []shift.Intent{{Kind: shift.Lookup, Text: "AB-1"}}},
 		{"look-up of nothing", "floor-8", shift.PersonFacts{}, "/ <enter>", nil},
+		{"a code typed by hand", "floor-8", shift.PersonFacts{}, "sB-1 <enter>", []shift.Intent{{Kind: shift.Scanned, Text: "B-1"}}},
+		{"a code given up", "floor-8", shift.PersonFacts{}, "sB-1<esc><enter>", nil},
 		{"hands", "trouble", shift.PersonFacts{}, "3i4m", []shift.Intent{{Kind: shift.HandUnit, Slot: 3}, {Kind: shift.HandUnit, Slot: 4}, {Kind: shift.HandsAuto}}},
 		{"no hands at a live station", "floor-8", shift.PersonFacts{}, "3im", nil},
 		{"PIN", "pin", shift.PersonFacts{}, "<backspace>9<enter>", []shift.Intent{{Kind: shift.PINGiven, Text: "129"}}},

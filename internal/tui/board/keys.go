@@ -64,7 +64,8 @@ func init() {
 		{'m', "key.hands", nobody, "", hands, ask(shift.HandsAuto)},
 		{'f', "key.fault", nobody, "", model.hasFault, askSlot(shift.Explain)},
 		{'p', "key.park", nobody, "QUARANTINE", nil, askSlot(shift.Quarant)},
-		{'/', "key.lookup", nobody, "LOOKUP", nil, model.startLookup},
+		{'/', "key.lookup", nobody, "LOOKUP", nil, typeInto(lookup)},
+		{'s', "key.code", nobody, "", nil, typeInto(code)},
 		{'h', "key.history", nobody, "", nil, ask(shift.History)},
 		{'c', "key.counters", nobody, "", nil, open(countersView)},
 		{'x', "key.exclude", lead, "", nil, askSlot(shift.Exclude)},
@@ -158,9 +159,12 @@ func (m model) hasFault() bool {
 	return false
 }
 
-func (m model) startLookup() (model, []shift.Intent) {
-	m.asking, m.typed = prompt{kind: lookup}, ""
-	return m, nil
+// typeInto begins a line of text.
+func typeInto(kind promptKind) func(model) (model, []shift.Intent) {
+	return func(m model) (model, []shift.Intent) {
+		m.asking, m.typed = prompt{kind: kind}, ""
+		return m, nil
+	}
 }
 
 // startTest clears the lines of the test before.

@@ -106,5 +106,8 @@ func (p painter) helpLines(w int) []line {
 		}
 		out = append(out, l)
 	}
+	for _, tip := range p.tips {
+		out = append(append(out, nil), wrapped(plain, tip, w)...)
+	}
 	return append(append(out, nil), wrapped(dim, p.tx.Text("help.close"), w)...)
 }

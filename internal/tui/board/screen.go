@@ -40,6 +40,10 @@ type Config struct {
 	Quiet   bool           // no bell
 	Scanner scanner.Config // how a scanner that plays keyboard is set up
 
+	// Tips are shown on the page of keys as they are: what is special about this
+	// station, such as the badges and the PIN of one to practise on.
+	Tips []string
+
 	// Width and Height are used until the terminal tells its size; 0: 80x24.
 	Width, Height int
 }
@@ -129,6 +133,7 @@ func newScreen(cfg Config, keys *scanner.Assembler, out io.Writer, wake func(tim
 	s.model.now = cfg.Now()
 	s.model.touched = s.model.now
 	s.model.lang = cfg.Words.Lang()
+	s.model.tips = cfg.Tips
 	s.draw()
 	return s
 }

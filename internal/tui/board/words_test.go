@@ -2,6 +2,7 @@ package board
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"provision/internal/shift"
@@ -26,6 +27,15 @@ func TestNoHoles(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestTips: what is special about a station is on the page of keys.
+func TestTips(t *testing.T) {
+	m := scene(t, "help")
+	m.tips = []string{"PIN 2468"}
+	if got := m.render(80, 60, mono, texts(t, "de")); !strings.Contains(got, "PIN 2468") {
+		t.Errorf("no tip:\n%s", got)
 	}
 }
 
@@ -62,7 +72,7 @@ func TestAllWordsAreThere(t *testing.T) {
 	for _, kind := range []string{"record", "history", "details", "fault", "none"} {
 		keys = append(keys, "page."+kind)
 	}
-	keys = append(keys, "plain.ok", "plain.warn", "plain.bad", "scan.broken", "note.no_slot", "ask.yes_park",
+	keys = append(keys, "plain.ok", "plain.warn", "plain.bad", "scan.broken", "note.no_slot", "ask.yes_park", "ask.lookup", "ask.lookup_keys", "ask.code", "ask.code_keys",
 		"floor.starting", "floor.no_job", "floor.not_armed", "floor.arm_now", "floor.closing", "selftest.running", "selftest.good")
 	for _, lang := range []string{"en", "de", "zh"} {
 		tx := texts(t, lang)
