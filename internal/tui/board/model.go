@@ -27,7 +27,7 @@ const (
 type model struct {
 	now    time.Time
 	facts  shift.ShiftFacts
-	tips   []string         // for the page of keys
+	tips   []string       // for the page of keys
 	job    shift.JobFacts // ID is empty until there is one
 	person shift.PersonFacts
 	lead   shift.PersonFacts // or engineer: who may do more for a while
