@@ -229,8 +229,8 @@ func (c *check) ciphertextByChance() {
 // fits checks that the image with the signature the unit wants fits the slot.
 func (c *check) fits(length int) {
 	full := length + signatureRoom(length, slices.Min(c.d.schemes()))
-	if !c.slot.known || full <= int(c.slot.size) {
-		return
+	if !c.slot.known || full <= int(c.slot.size) || len(c.im.data) > int(c.slot.size) {
+		return // the file alone may be too large: that is told by size
 	}
 	c.add(Reason{
 		Code: TooLarge, By: AtEnd, Error: errValidate,

@@ -57,6 +57,9 @@ func checkReasons(t *testing.T, r ota.Report, want ota.Code, also []ota.Code) {
 			t.Errorf("%s: says %q, do %q", reason.Code, reason.Says, reason.Do)
 		}
 	}
+	if len(slices.Compact(slices.Sorted(slices.Values(codes)))) < len(codes) {
+		t.Errorf("a reason is told twice: %q", codes)
+	}
 	first := ota.Code("")
 	if len(codes) > 0 {
 		first = codes[0]

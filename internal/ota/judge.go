@@ -93,6 +93,9 @@ func (c *check) refuseSignature(r Reason, lines ...string) {
 		}
 	}
 	r.Lines = append(lines, failLine(tagImage, "Secure boot signature verification failed"))
+	if c.im.parsed.HashAppended && !c.im.hashOK && r.Code != ChangedSigned {
+		c.note("The image's own SHA-256 does not match either: it was changed or damaged after the build.")
+	}
 	if c.im.hashOK {
 		r.Lines = append(r.Lines, warnLine(tagImage, "image valid, signature bad"))
 	} else {
@@ -155,7 +158,7 @@ func (c *check) explain(length int, value string) string {
 	case value == "0x000002e7":
 		return what + "the beginning of a Secure Boot V2 signature."
 	case behind >= 4:
-		return what + fmt.Sprintf("those that follow the image in the file (its last %d bytes are no signature).", behind)
+		return what + fmt.Sprintf("the first of the %d bytes that follow the image in this file.", behind)
 	case value == "0xffffffff":
 		return what + "the file ends with the image, and erased flash reads as ff."
 	case is(c.d.FlashEncryption, true):
@@ -232,7 +235,7 @@ func (c *check) otherKey(signers, trusts []string) Reason {
 		Says: fmt.Sprintf("The image is signed with another key than this unit trusts: with %s, and the unit trusts %s.", signed, ours),
 		Do:   "Sign the file of the build with the key that this unit trusts (provision ota sign)."}
 	if len(signers) > 1 {
-		r.Why = "A V1 signature leaves two keys possible; it was made with one of them, unless the content was changed after signing."
+		r.Why = "A V1 signature leaves two keys possible; it was made with one of them, unless content or signature were changed afterwards."
 	}
 	return r
 }

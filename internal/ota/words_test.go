@@ -77,7 +77,7 @@ func TestTheUsersStory(t *testing.T) {
 		"E (t) esp_image: Secure boot signature verification failed",
 		"W (t) esp_image: image valid, signature bad",
 	}
-	if !slices.Equal(r.Reasons[0].Lines, want) || !strings.Contains(r.Reasons[0].Why, "those that follow the image in the file") {
+	if !slices.Equal(r.Reasons[0].Lines, want) || !strings.Contains(r.Reasons[0].Why, "the first of the 4 bytes that follow the image in this file") {
 		t.Error(show(r))
 	}
 	other := w.newUnit(t, kinds[1], setup{})
@@ -104,7 +104,7 @@ func TestVersionFieldIsExplained(t *testing.T) {
 		{"noise, foretold", encrypted, w.hello, "field 0x", "noise"},
 		{"noise", noKey, w.hello, "field 0x???????? ", "noise"},
 		{"V2", open, w.signedV2(t, padV2(t, w)), "field 0x000002e7 ", "Secure Boot V2"},
-		{"filling", open, join(w.hello, []byte{1, 2, 3, 4, 5}), "field 0x04030201 ", "last 5 bytes"},
+		{"filling", open, join(w.hello, []byte{1, 2, 3, 4, 5}), "field 0x04030201 ", "the 5 bytes"},
 	} {
 		r := ota.Check(v.file, v.facts)
 		if len(r.Reasons) == 0 || !strings.Contains(strings.Join(r.Reasons[0].Lines, "\n"), v.says) || !strings.Contains(r.Reasons[0].Why, v.why) {
