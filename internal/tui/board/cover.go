@@ -1,6 +1,7 @@
 package board
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -110,7 +111,8 @@ func (p painter) drawChoice(a area) {
 
 func (p painter) choiceFacts(w int) []line {
 	out := p.factLines(p.choice.Facts, w)
-	if p.choice.Action != string(shift.Arm) && p.choice.Action != "job" {
+	told := slices.ContainsFunc(p.choice.Facts, func(f shift.Fact) bool { return permanent(f.Key) })
+	if told || p.choice.Action != string(shift.Arm) {
 		return out
 	}
 	for _, text := range p.job.Permanent {
