@@ -31,12 +31,13 @@ func (p painter) counterLines(w int) []line {
 	return append(append(out, nil), wrapped(dim, p.tx.Text("counters.letters"), w)...)
 }
 
+// since is when the counters began, by the clock on the wall.
 func (p painter) since() string {
 	t := p.counts.Since
 	if t.IsZero() {
 		t = p.facts.Began
 	}
-	return t.Format("15:04")
+	return t.In(p.now.Location()).Format("15:04")
 }
 
 func (p painter) slotRow(cells ...string) string {

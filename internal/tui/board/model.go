@@ -75,7 +75,7 @@ type banner struct {
 // apply returns m after ev. It is pure: state in, state out.
 func (m model) apply(ev shift.Event) model {
 	if ev.Time.After(m.now) {
-		m.now = ev.Time
+		m.now = ev.Time.In(m.now.Location()) // the place stays that of the screen's clock
 	}
 	if i := m.index(ev.Slot); i >= 0 {
 		before := m.slots[i]

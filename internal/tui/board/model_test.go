@@ -166,6 +166,16 @@ func TestPutAway(t *testing.T) {
 	}
 }
 
+// TestWallClock: events bring their times in UTC; people read those of their place.
+func TestWallClock(t *testing.T) {
+	m := scene(t, "floor-4")
+	m = m.tick(m.now.In(time.FixedZone("here", 2*60*60)))
+	m = m.apply(shift.Event{Event: flow.Event{Kind: shift.Disarmed, Time: m.now.Add(time.Second).UTC()}})
+	if got := (painter{m, mono, texts(t, "en")}).since(); got != "08:00" {
+		t.Errorf("the shift began at %s", got)
+	}
+}
+
 // TestStepsAreCounted: a step of the plan that is found done counts, and the last
 // one is the number that was promised.
 func TestStepsAreCounted(t *testing.T) {

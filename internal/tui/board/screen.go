@@ -10,6 +10,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"provision/internal/catalog"
+	"provision/internal/flow"
 	"provision/internal/mailbox"
 	"provision/internal/scanner"
 	"provision/internal/shift"
@@ -180,7 +181,7 @@ func (s screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // frequent reports whether ev only moves a bar.
 func frequent(ev shift.Event) bool {
-	return ev.State == "" && ev.Run != "" && ev.Kind != "run.finished"
+	return ev.State == "" && ev.Run != "" && ev.Kind != flow.RunFinished
 }
 
 func (s *screen) draw() { s.frame = s.model.render(s.width, s.height, s.lk, s.words) }
