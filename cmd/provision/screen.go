@@ -172,7 +172,7 @@ func (a *app) liveScreen(ctx context.Context, path string, f screenFlags) error 
 		cfg.Printer, cfg.Template, test.printer = labels.printer, labels.template, labels.printer
 	}
 	cfg.SelfTest = test.run
-	return a.showScreen(ctx, p, cfg, f, func(s *shift.Shift) []func(context.Context) {
+	return a.showScreen(ctx, p, cfg, f, nil, func(s *shift.Shift) []func(context.Context) {
 		if p.Scanner.Device == "" {
 			return nil
 		}
@@ -218,7 +218,7 @@ func jobsBeside(p *station.Profile) func(context.Context, string) (*job.Job, err
 // showScreen runs a shift and its screen until one of them ends; beside are what
 // else runs meanwhile.
 func (a *app) showScreen(ctx context.Context, p *station.Profile, cfg shift.Config, f screenFlags,
-	beside func(*shift.Shift) []func(context.Context)) error {
+	tips []string, beside func(*shift.Shift) []func(context.Context)) error {
 	lang := p.Screen.Language
 	if f.language != "" {
 		lang = f.language
@@ -245,7 +245,7 @@ func (a *app) showScreen(ctx context.Context, p *station.Profile, cfg shift.Conf
 	mono, ascii := board.Terminal(os.Getenv)
 	err = board.Run(ctx, board.Config{
 		In: a.in, Out: bare(a.out), Words: words, Send: s.Do, Now: time.Now,
-		Mono: mono || f.mono || p.Screen.Mono, ASCII: ascii, Scanner: scanner.Config{Prefix: p.Scanner.Prefix},
+		Mono: mono || f.mono || p.Screen.Mono, ASCII: ascii, Scanner: scanner.Config{Prefix: p.Scanner.Prefix}, Tips: tips,
 		Events: func(sink func(shift.Event)) (stop func()) {
 			show = sink
 			go func() { over <- a.workShift(ctx, s, beside) }()

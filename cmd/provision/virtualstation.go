@@ -85,12 +85,21 @@ func (a *app) virtualScreen(ctx context.Context, f screenFlags) error {
 		cfg.Facts.Printer, cfg.Printer, cfg.Template = "virtual", paperTray{}, label.Default()
 		p.Label.Print, p.Label.ScanBack = "auto", true
 	}
-	err = a.showScreen(ctx, p, cfg, f, func(*shift.Shift) []func(context.Context) {
+	err = a.showScreen(ctx, p, cfg, f, virtualTips(), func(*shift.Shift) []func(context.Context) {
 		return []func(context.Context){hands.Run}
 	})
 	fmt.Fprintf(a.out, "The records of this %s station are in %s\nLook one up: provision lookup --db %s DEMO-000001\n",
 		mode, dir, shellQuote(p.Records.Database))
 	return err
+}
+
+// virtualTips tell who may do what here: nobody can scan a badge that does not exist.
+func virtualTips() []string {
+	tips := []string{"Virtual people: s, then the badge, then Enter. Lead and engineer have the PIN " + virtualPIN + "."}
+	for _, p := range virtualPeople {
+		tips = append(tips, fmt.Sprintf("  BADGE-%-6s %s, %s", p.badge, p.name, p.role))
+	}
+	return tips
 }
 
 // paperTray is a printer that always prints.

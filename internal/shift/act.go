@@ -2,7 +2,6 @@ package shift
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -107,39 +106,40 @@ func (s *Shift) trouble(slot int, f Fault) {
 	s.tell(f.on(Event{Event: floor.Event{Kind: Trouble, Slot: slot}}))
 }
 
-// possible finds what stands in the way of an act before a reason is asked for.
+// possible finds what stands in the way of an act before a reason is asked for. Its
+// texts are words of the catalogue.
 func (s *Shift) possible(in Intent) Fault {
 	sl := s.slots[in.Slot]
 	refuse := func(text string) Fault { return Fault{Code: fault.NotAllowed, Text: text} }
 	switch in.Kind {
 	case Unlock:
 		if in.Slot == 0 && s.locked == nil {
-			return refuse("The station is not locked.")
+			return refuse("refuse.station_free")
 		}
 		if sl != nil && !sl.stopped {
-			return refuse("This slot is not stopped.")
+			return refuse("refuse.slot_free")
 		}
 	case Quarant, Release:
 		if sl == nil || sl.mac == "" {
-			return refuse("No unit is known in this slot.")
+			return refuse("refuse.no_unit")
 		}
 		if sl.busy {
-			return refuse("The unit is being worked on: wait until it has its verdict.")
+			return refuse("refuse.at_work")
 		}
 	case Reprint:
 		if s.cfg.Printer == nil {
-			return refuse("This station prints no labels.")
+			return refuse("refuse.no_printer")
 		}
 		if in.Text == "" && (sl == nil || sl.last.Serial == "") {
-			return refuse("No finished unit is known in this slot.")
+			return refuse("refuse.no_finished")
 		}
 	case Arm:
 		if s.armed {
-			return refuse("The job is armed already.")
+			return refuse("refuse.armed")
 		}
 	}
 	if in.Slot != 0 && sl == nil {
-		return refuse(fmt.Sprintf("This station has no slot %d.", in.Slot))
+		return refuse("refuse.no_slot")
 	}
 	return Fault{}
 }

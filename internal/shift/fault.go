@@ -7,7 +7,7 @@ import (
 // Fault is a code with its sentences, as events carry them.
 type Fault struct {
 	Code fault.Code
-	Text string // what happened; the code's own sentence unless more can be said
+	Text string // what happened: the code's own sentence, one that says more, or a word of the catalogue
 	Do   string
 }
 

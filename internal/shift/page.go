@@ -125,7 +125,7 @@ func (s *Shift) history() {
 func (s *Shift) details(n int) {
 	sl := s.slots[n]
 	if sl == nil || sl.mac == "" {
-		s.trouble(n, Fault{Code: fault.NotAllowed, Text: "No unit is known in this slot."})
+		s.trouble(n, Fault{Code: fault.NotAllowed, Text: "refuse.no_unit"})
 		return
 	}
 	mac := sl.mac

@@ -211,8 +211,8 @@ func (p painter) saying() span {
 }
 
 // reasonText is a reason in one line: what it is called and what to do. Where there
-// is nothing to do but to know why, the station's own sentence says it, which is
-// English; in other languages the name of the code has to do.
+// is nothing to do but to know why, the station's own sentence says it: one of the
+// catalogue, or an English one; in other languages the name of the code has to do.
 func (p painter) reasonText(r *reason) string {
 	if r.code == "" {
 		return strings.TrimSpace(r.text + " " + r.do)
@@ -222,6 +222,8 @@ func (p painter) reasonText(r *reason) string {
 	switch {
 	case r.do != "" || r.text == "":
 		return head + ": " + do
+	case p.tx.Has(r.text):
+		return p.tx.Text(r.text)
 	case p.tx.Lang() == "en":
 		return head + ": " + r.text
 	}

@@ -157,19 +157,26 @@ func TestIdle(t *testing.T) {
 
 // TestSelfTestByItself: one at the start of the shift that found nothing leaves the
 // floor to the units after a glance; one that was asked for, or found something, is
-// there to be read.
+// there to be read. Where units are at work only what is bad covers them.
 func TestSelfTestByItself(t *testing.T) {
 	for _, c := range []struct {
+		scene string
 		state string
 		keys  string
 		stays bool
-	}{{"ok", "", false}, {"warn", "", true}, {"bad", "", true}, {"ok", "t", true}} {
-		m, _ := typed(scene(t, "floor-8"), c.keys)
+	}{
+		{"not-armed", "ok", "", false}, {"not-armed", "warn", "", true}, {"not-armed", "bad", "", true}, {"not-armed", "ok", "t", true},
+		{"floor-8", "warn", "", false}, {"floor-8", "bad", "", true}, {"floor-8", "ok", "t", true},
+	} {
+		m, _ := typed(scene(t, c.scene), c.keys)
 		at := m.now
 		m = m.apply(shift.Event{Event: flow.Event{Kind: shift.CheckLine}, Check: &shift.CheckFacts{Name: "check.disk", State: c.state}})
 		m = m.apply(shift.Event{Event: flow.Event{Kind: shift.CheckEnded}})
 		if m = m.tick(at.Add(glanceFor)); (m.view == checkView) != c.stays {
-			t.Errorf("%s after %q: stays %v", c.state, c.keys, !c.stays)
+			t.Errorf("%s: %s after %q: stays %v", c.scene, c.state, c.keys, !c.stays)
+		}
+		if unit := m.apply(shift.Event{Event: flow.Event{Kind: flow.RunStarted, Slot: 1}, State: shift.Run}); (unit.view == checkView) != (c.keys != "") {
+			t.Errorf("%s: %s after %q: a unit finds the self-test in its way: %v", c.scene, c.state, c.keys, unit.view == checkView)
 		}
 		if m = m.tick(at.Add(idleAfter)); m.view != floorView {
 			t.Errorf("%s after %q: stays for ever", c.state, c.keys)

@@ -90,7 +90,7 @@ func (m model) apply(ev shift.Event) model {
 	if ev.Label != nil {
 		m.due = ev.Label.Due
 	}
-	m = m.applyStation(ev).applyQuestion(ev)
+	m = m.applyStation(ev).applyQuestion(ev).giveWay(ev.State)
 	if h := told(ev); h.kind != "" {
 		m.last = h
 	}

@@ -83,7 +83,17 @@ func (m model) addCheck(ev shift.Event) model {
 	if len(m.checks) < mostChecks {
 		m.checks = append(m.checks[:len(m.checks):len(m.checks)], *ev.Check)
 	}
-	m.view, m.touched = checkView, m.now
+	if m.wanted || m.atWork() == 0 || ev.Check.State == "bad" {
+		m.view, m.touched = checkView, m.now
+	}
+	return m
+}
+
+// giveWay puts a self-test that nobody asked for away when a unit needs the screen.
+func (m model) giveWay(st shift.State) model {
+	if m.view == checkView && !m.wanted && (st == shift.Run || st == shift.Scan) {
+		m.view = floorView
+	}
 	return m
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -266,8 +267,7 @@ func (s screen) take(events []scanner.Event) screen {
 	for _, ev := range events {
 		switch ev := ev.(type) {
 		case scanner.Scan:
-			s.model.touched, s.model.hushed = s.model.now, true
-			s.cfg.Send(shift.Intent{Kind: shift.Scanned, Text: ev.Text})
+			s = s.scanned(ev.Text)
 		case scanner.Broken:
 			s.model = s.model.say("scan.broken")
 			s.model.bell = max(s.model.bell, double)
@@ -275,6 +275,25 @@ func (s screen) take(events []scanner.Event) screen {
 			s = s.press(ev.Rune)
 		}
 	}
+	return s
+}
+
+// scanned is a text that came as fast as a scanner sends it. Where a PIN is asked for
+// it may have been typed on a block of digits; on the look-up line it is looked up.
+func (s screen) scanned(text string) screen {
+	switch {
+	case s.model.pin != nil && strings.Trim(text, "0123456789") == "":
+		for _, r := range text {
+			s = s.press(r)
+		}
+		return s.press(keyEnter)
+	case s.model.asking.kind == lookup:
+		s.model = s.model.unasked()
+		s.cfg.Send(shift.Intent{Kind: shift.Lookup, Text: text})
+	default:
+		s.cfg.Send(shift.Intent{Kind: shift.Scanned, Text: text})
+	}
+	s.model.touched, s.model.hushed = s.model.now, true
 	return s
 }
 

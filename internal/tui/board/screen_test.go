@@ -179,6 +179,34 @@ func TestScansAndKeys(t *testing.T) {
 	})
 }
 
+// TestFastFingers: a PIN typed as fast as a scanner is a PIN, and a code scanned onto
+// the look-up line is looked up.
+func TestFastFingers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, nil)
+		enter := func(s string) {
+			if _, err := io.WriteString(r.keys, s); err != nil {
+				t.Fatal(err)
+			}
+			r.sleep(300 * time.Millisecond)
+		}
+		r.tell(shift.Event{Event: flow.Event{Kind: shift.PINAsked}, Person: &shift.PersonFacts{Name: "Cleo", Role: "lead"}})
+		r.sleep(300 * time.Millisecond)
+		enter("2468\r")
+		r.tell(shift.Event{Event: flow.Event{Kind: shift.PINClosed}})
+		r.sleep(300 * time.Millisecond)
+		enter("/")
+		enter("AB-000124\r")
+		want := []shift.Intent{{Kind: shift.PINGiven, Text: "2468"}, {Kind: shift.Lookup, Text: "AB-000124"}}
+		if !slices.Equal(r.sent(), want) {
+			t.Errorf("sent %v, want %v", r.sent(), want)
+		}
+		if err := r.close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestLanguageKey: the whole screen changes its language at once.
 func TestLanguageKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
