@@ -76,6 +76,9 @@ type document struct {
 		Reject  []string `toml:"reject"`
 		Seconds *int64   `toml:"seconds"`
 	} `toml:"boot_check"`
+	OTA struct {
+		NextImage *string `toml:"next_image"`
+	} `toml:"ota"`
 	Job struct {
 		ID       *string `toml:"id"`
 		Revision string  `toml:"revision"`

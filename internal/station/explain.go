@@ -134,6 +134,9 @@ func (e *explanation) procedure(p *Profile) {
 	} else {
 		e.note("boot_check", "No boot check: PASS does not mean that the unit was seen running its app.")
 	}
+	if p.OTA.NextImage != "" {
+		e.note("ota.next_image", "Units are made only as long as they would accept %s, the update that is planned next.", p.OTA.NextImage)
+	}
 	switch p.Unit.Serial.Source {
 	case SourceSequence:
 		e.note("unit.serial.source", "Serial numbers are counted up from %s%s by this station alone: no second station may use this profile.", p.Unit.Serial.Prefix, p.Unit.Serial.Next)

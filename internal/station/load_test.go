@@ -119,6 +119,7 @@ func TestLoadFull(t *testing.T) {
 		},
 		Records:   Records{Database: "/var/lib/provision/line.db"},
 		BootCheck: &BootCheck{Timeout: 20 * time.Second},
+		OTA:       OTA{NextImage: beside(t, "next/app-2.bin")},
 		Job:       Job{ID: "WO-2041", Revision: "B", Quota: 500, Order: beside(t, "orders/WO-2041.txt")},
 		People: People{
 			Operators: []string{"anna", "bo"}, Leads: []string{"cleo"}, Engineers: []string{"dana"}, SignIn: SignInBadge,

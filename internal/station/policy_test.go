@@ -143,7 +143,7 @@ func TestExplain(t *testing.T) {
 			[]string{"will run any app, and secure boot protects only the bootloader"}, nil},
 		{"full", read(t, "full.toml"),
 			[]string{"UART_DOWNLOAD_DIS: the serial port can never again", "the owners of keys.recipients", "DIS_CACHE frozen"},
-			[]string{"Armed: run burns every unit", "sealed copy", `print "app: ready" within 20s`, "counted up from AB-000100"}},
+			[]string{"Armed: run burns every unit", "sealed copy", `print "app: ready" within 20s`, "counted up from AB-000100", "would accept " + beside(t, "next/app-2.bin")}},
 		{"work", good, nil, []string{
 			"works on job line.", "No quota", "No operator has to sign in", "Everybody who is in the records",
 			"from a scanner that types like a keyboard.", "No labels are printed.",

@@ -23,6 +23,7 @@ type Profile struct {
 	Keys            Keys
 	Records         Records
 	BootCheck       *BootCheck // nil: units are not started and watched
+	OTA             OTA
 	Job             Job
 	People          People
 	Scanner         Scanner
@@ -158,6 +159,11 @@ type BootCheck struct {
 	Expect  LinePattern   // PASS needs this line
 	Reject  []LinePattern // any of these lines ends the wait
 	Timeout time.Duration
+}
+
+// OTA says what units will be sent once they are out.
+type OTA struct {
+	NextImage string // file of the update that is planned next; empty: not said
 }
 
 // UseDatabase puts the records elsewhere. The station identity follows, unless

@@ -71,6 +71,8 @@ var refusals = []struct {
 	{"no table", `partition_table = "build/partitions.csv"`, ``, ErrMissing, "images.partition_table", "table"},
 	{"no app", `app = "/srv/images/app.bin"`, ``, ErrMissing, "images.app", "app"},
 	{"app name with a zero", `"/srv/images/app.bin"`, `"app\u0000.bin"`, ErrValue, "images.app", "file name"},
+	{"no next update", `next_image = "next/app-2.bin"`, `next_image = ""`, ErrMissing, "ota.next_image", "take the line out"},
+	{"next update is a number", `next_image = "next/app-2.bin"`, `next_image = 2`, ErrType, "ota.next_image", "text"},
 	{"table offset unaligned", `0xC000`, `0xC001`, ErrValue, "images.partition_table_offset", "multiple"},
 	{"table over the bootloader", `0xC000`, `0x1000`, ErrValue, "images.partition_table_offset", "0x2000"},
 	{"table beyond the flash", `0xC000`, `0x1000000`, ErrValue, "images.partition_table_offset", "below 0x1000000"},

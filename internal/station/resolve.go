@@ -27,6 +27,7 @@ func (r *resolver) profile(d *document) *Profile {
 		FlashEncryption: r.flashEncryption(d),
 		Records:         r.records(d),
 		BootCheck:       r.bootCheck(d),
+		OTA:             r.ota(d),
 		Job:             r.job(d),
 		People:          r.people(d),
 		Scanner:         r.scanner(d),
@@ -52,6 +53,13 @@ func (r *resolver) station(d *document) Station {
 
 func (r *resolver) records(d *document) Records {
 	return Records{Database: r.optionalFile("records.database", d.Records.Database, "provision.db")}
+}
+
+func (r *resolver) ota(d *document) OTA {
+	if d.OTA.NextImage == nil {
+		return OTA{}
+	}
+	return OTA{NextImage: r.file("ota.next_image", *d.OTA.NextImage, "the update that is planned next, or take the line out")}
 }
 
 // combinations refuses what is legal key by key and wrong together.
