@@ -152,8 +152,9 @@ func (b *builder) app() {
 		return
 	}
 	b.job.FlashNeeds = max(b.job.FlashNeeds, im.FlashSize.Bytes())
+	b.job.app = data
 	b.region(Region{
-		Name: "app", Offset: part.Offset, Data: pad(data), Encrypt: p.FlashEncryption.Enabled,
+		Name: appRegion, Offset: part.Offset, Data: pad(data), Encrypt: p.FlashEncryption.Enabled,
 		Firmware: b.keep("app", path, data, im),
 	})
 }

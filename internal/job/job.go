@@ -35,6 +35,7 @@ type Job struct {
 	FlashNeeds uint32 // bytes of flash that the images and the table need at least
 	Warnings   []string
 
+	app    []byte          // as in the file
 	images []*image.Image  // bootloader and app: what chip revisions they run on
 	order  map[string]bool // serial numbers that belong to the job, upper case; nil: all do
 }
@@ -179,6 +180,7 @@ func (b *builder) build() {
 		b.blanks()
 		b.layout()
 	}
+	b.nextImage()
 }
 
 // read returns a file's bytes, or notes why it has none.
