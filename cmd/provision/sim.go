@@ -18,7 +18,7 @@ import (
 )
 
 func (a *app) sim() *cobra.Command {
-	c := group("sim", "Virtual ESP32s", a.simCreate(), a.simServe(), a.simBoot(), a.simShow(), a.simFaults())
+	c := group("sim", "Virtual ESP32s", a.simCreate(), a.simServe(), a.simBoot(), a.simOTA(), a.simShow(), a.simFaults())
 	c.Long = `Virtual ESP32s: mask ROM, eFuses, flash, and the verdict of chip and bootloader.
 NAME is a folder in $PROVISION_SIM_DIR (default: ./sim), or a path with a slash.
 It holds efuse.bin (124 bytes) and flash.bin (raw), as Espressif's QEMU has them.`
