@@ -146,15 +146,25 @@ type realTerminal struct {
 	began  time.Time
 }
 
+// inTerminal says whether a test in a real terminal is to run. The program in it is
+// a process of its own: the race detector has nothing to see.
+func inTerminal(t *testing.T) {
+	t.Helper()
+	if testing.Short() || raceDetector {
+		t.Skip("takes half a minute, and nothing new for the race detector")
+	}
+	if _, err := exec.LookPath("tmux"); err != nil {
+		if os.Getenv("PROVISION_TERMINAL") != "" {
+			t.Fatal("PROVISION_TERMINAL asks for a real terminal, and tmux is not installed")
+		}
+		t.Skip("needs tmux, which is not installed; PROVISION_TERMINAL=1 makes this a failure")
+	}
+	t.Parallel()
+}
+
 // open starts the program in a terminal of that size.
 func (s *shop) open(width, height string, args ...string) *realTerminal {
 	s.t.Helper()
-	if _, err := exec.LookPath("tmux"); err != nil {
-		if os.Getenv("PROVISION_TERMINAL") != "" {
-			s.t.Fatal("PROVISION_TERMINAL asks for a real terminal, and tmux is not installed")
-		}
-		s.t.Skip("needs tmux, which is not installed; PROVISION_TERMINAL=1 makes this a failure")
-	}
 	w := &realTerminal{t: s.t, socket: filepath.Join(s.t.TempDir(), "tmux")}
 	s.t.Cleanup(func() { _ = w.tmux("kill-server").Run() })
 	program := "echo $$ >" + shellQuote(w.socket+".pid") + "; exec " + shellQuote(s.bin)
@@ -249,9 +259,7 @@ const firstScreen = 300 * time.Millisecond
 // TestScreenSession is a morning at a station: start, arm, scan, insert, PASS, PARK,
 // FAIL, a slot that stops and is unlocked, a look-up, and the end.
 func TestScreenSession(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes half a minute")
-	}
+	inTerminal(t)
 	s := newShop(t, shopProfile)
 	s.run("2468\n", "people", "add", "Cleo", "--role", "lead", "--badge", "C1", "--station", "station.toml")
 	w := s.open("100", "30")
@@ -271,6 +279,8 @@ func TestScreenSession(t *testing.T) {
 		w.press(append(typed("2468"), "Enter")...)
 		w.shows(`lead Cleo [0-9]+ s`)
 	}
+	w.shows(`Unfinished units`)
+	w.press("Escape") // the self-test has a warning: no unit is in any slot yet
 	lead()
 	w.press("a")
 	w.shows(`for ever|For ever|FOR EVER|permanent|PERMANENT`)
@@ -358,9 +368,7 @@ func (s *shop) serve() string {
 // TestScreenKilled kills the screen while fuses are being burnt. The next start says
 // that a unit is open, and finishes it under its own number.
 func TestScreenKilled(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes half a minute")
-	}
+	inTerminal(t)
 	s := newShop(t, "")
 	profile := strings.Replace(servedProfile, "PORT", s.serve(), 1)
 	if err := os.WriteFile(filepath.Join(s.dir, "station.toml"), []byte(profile), 0o644); err != nil {
@@ -388,9 +396,7 @@ func TestScreenKilled(t *testing.T) {
 // TestScreenQuitInTheMiddle: the first q asks, the second finishes the unit and
 // closes; Ctrl-C twice does not wait, and leaves a unit that is finished next time.
 func TestScreenQuitInTheMiddle(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes half a minute")
-	}
+	inTerminal(t)
 	s := newShop(t, "")
 	profile := strings.Replace(servedProfile, "PORT", s.serve(), 1)
 	if err := os.WriteFile(filepath.Join(s.dir, "station.toml"), []byte(profile), 0o644); err != nil {
