@@ -68,7 +68,7 @@ func labelAt(t image.Table, offset uint32) string {
 }
 
 // nextImage asks of the update that is planned next whether the units of the job
-// would accept it, on the oldest and on the newest chip they may have.
+// would accept it.
 func (b *builder) nextImage() {
 	p := b.job.Profile
 	path := p.OTA.NextImage
@@ -79,32 +79,30 @@ func (b *builder) nextImage() {
 	if !ok || len(b.problems) > 0 {
 		return // what is wrong with the units' own files comes first
 	}
-	d, im := b.job.Device(), ota.Read(data)
-	d.Revision = ota.Known(int(p.Unit.MinRevision))
-	oldest := im.Check(d)
-	d.Revision = ota.Known(int(min(p.Unit.MaxRevision, newestRevision)))
-	newest := im.Check(d)
-	switch {
-	case rejects(oldest) && rejects(newest):
-		b.refuseNext(path, newest.Reasons[0])
-	case rejects(oldest):
-		b.warnNext(path, oldest, p.Unit.MinRevision)
-	case rejects(newest):
-		b.warnNext(path, newest, p.Unit.MaxRevision)
-	case oldest.Verdict == ota.Unknown:
-		b.warnf("%s: it cannot be told whether the units would accept this update: not known is %s.", path, strings.Join(oldest.Missing, "; "))
+	switch r := b.job.Judge(ota.Read(data)); r.Verdict {
+	case ota.Accepted:
+	case ota.Unknown:
+		b.warnf("%s: it cannot be told whether every unit would accept this update: not known is %s.", path, strings.Join(r.Missing, "; "))
+	default:
+		first := r.Reasons[0]
+		b.fail(cmp.Or(updateCodes[first.Code], fault.BadImage), path, "the units would not accept this update: %s", clause(first.Says)).Do = first.Do
 	}
 }
 
-func rejects(r ota.Report) bool { return r.Verdict == ota.Refused || r.Verdict == ota.FallsBack }
-
-func (b *builder) refuseNext(path string, r ota.Reason) {
-	code := cmp.Or(updateCodes[r.Code], fault.BadImage)
-	b.fail(code, path, "the units would not accept this update: %s", clause(r.Says)).Do = r.Do
-}
-
-func (b *builder) warnNext(path string, r ota.Report, rev station.Revision) {
-	b.warnf("%s: units with a chip of revision %v would not accept this update: %s.", path, rev, clause(r.Reasons[0].Says))
+// Judge says what the finished units of the job would make of an update: on the
+// oldest and on the newest chip that the profile accepts, and if these differ, that
+// it depends.
+func (j *Job) Judge(im *ota.Image) ota.Report {
+	p, d := j.Profile, j.Device()
+	on := func(rev station.Revision) ota.Report {
+		d.Revision = ota.Known(int(rev))
+		return im.Check(d)
+	}
+	oldest, newest := on(p.Unit.MinRevision), on(min(p.Unit.MaxRevision, newestRevision))
+	if oldest.Verdict == newest.Verdict {
+		return newest
+	}
+	return im.Check(j.Device())
 }
 
 // clause makes a sentence the end of another one.

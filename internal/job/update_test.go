@@ -47,10 +47,10 @@ func TestNextImage(t *testing.T) {
 		}, nil},
 		{"empty", fault.BadImage, "empty", func(folder) []byte { return nil }, nil},
 		{"newer chips than all", fault.WrongTarget, "v1.1", func(f folder) []byte { return f.sign(appFor(f.t, 300)) }, []string{"[unit]", "[unit]\nmax_revision = \"v1.1\""}},
-		{"newer chips than some", "", "units with a chip of revision v0.0 would not accept this update", func(f folder) []byte { return f.sign(appFor(f.t, 300)) }, nil},
+		{"newer chips than some", "", "not known is its chip revision: the image runs on v3.0 and later", func(f folder) []byte { return f.sign(appFor(f.t, 300)) }, nil},
 		{"no second slot", fault.BadTable, "only OTA slot", func(f folder) []byte { return f.sign(next(f.t)) },
 			[]string{"partition-table.bin", "one.csv"}},
-		{"not told by the bootloader", "", "it cannot be told whether the units would accept this update", func(f folder) []byte {
+		{"not told by the bootloader", "", "it cannot be told whether every unit would accept this update: not known is whether its bootloader verifies", func(f folder) []byte {
 			f.write("bootloader.bin", plainBootloader(f.t))
 			return next(f.t)
 		}, []string{"version = 1", "version = 1\nallow_unverified_app = true"}},
