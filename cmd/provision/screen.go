@@ -50,7 +50,7 @@ func (f *screenFlags) add(cmd *cobra.Command) {
 	fl.BoolVar(&f.training, "training", false, "open the training station: virtual units with faults, put in and taken out by key")
 	fl.IntVar(&f.slots, "slots", 4, "slots of the demo or training station")
 	fl.BoolVar(&f.yes, "yes", false, "arm the job at the start, without a lead")
-	fl.BoolVar(&f.plain, "plain", false, "a sentence a line in place of the screen, for screen readers")
+	fl.BoolVar(&f.plain, "plain", false, "a sentence a line in place of the screen, and lines in place of keys: for screen readers")
 	fl.BoolVar(&f.mono, "mono", false, "no colours")
 }
 
@@ -228,12 +228,7 @@ func (a *app) showScreen(ctx context.Context, p *station.Profile, cfg shift.Conf
 		return usageError{err}
 	}
 	if f.plain {
-		cfg.Sink = board.Plain(a.out, words)
-		s, err := shift.New(cfg)
-		if err != nil {
-			return err
-		}
-		return a.workShift(ctx, s, beside)
+		return a.plainScreen(ctx, cfg, board.Plain(a.out, words), tips, beside)
 	}
 	var show func(shift.Event) // set before the shift begins
 	cfg.Sink = func(ev shift.Event) { show(ev) }
@@ -258,6 +253,26 @@ func (a *app) showScreen(ctx context.Context, p *station.Profile, cfg shift.Conf
 	// The terminal may be gone: what is at work is brought to an end all the same.
 	s.Do(shift.Intent{Kind: shift.QuitNow})
 	return errors.Join(<-over, err)
+}
+
+// plainScreen runs a shift that is told in sentences and asked in lines.
+func (a *app) plainScreen(ctx context.Context, cfg shift.Config, say func(shift.Event), tips []string,
+	beside func(*shift.Shift) []func(context.Context)) error {
+	var lines plainStation
+	cfg.Sink = func(ev shift.Event) { lines.saw(ev); say(ev) }
+	s, err := shift.New(cfg)
+	if err != nil {
+		return err
+	}
+	lines.send = func(in shift.Intent) {
+		s.Do(in)
+		s.Answered(ctx) // a line is an answer to what was said before
+	}
+	for _, tip := range tips {
+		fmt.Fprintln(a.out, tip)
+	}
+	go lines.read(a.in)
+	return a.workShift(ctx, s, beside)
 }
 
 // workShift runs a shift and what belongs to it.

@@ -50,13 +50,12 @@ func (t selfTest) run(ctx context.Context, tell func(shift.CheckFacts, ...shift.
 	t.tell = tell
 	ctx, done := context.WithTimeout(ctx, checkTime)
 	defer done()
-	t.database(ctx)
-	t.keysAndImages()
-	t.people(ctx)
-	t.ports(ctx)
-	t.scanner()
-	t.labels(ctx)
-	t.openUnits(ctx)
+	for _, check := range []func(context.Context){t.database, t.keysAndImages, t.people, t.ports, t.scanner, t.labels, t.openUnits} {
+		if ctx.Err() != nil {
+			return // the station closes, or it took too long
+		}
+		check(ctx)
+	}
 }
 
 func (t selfTest) line(name, state, format string, args ...any) {
@@ -96,7 +95,7 @@ func (t selfTest) database(ctx context.Context) {
 
 // keysAndImages checks the algorithms against their known answers, the identity
 // that seals keys, and that the files of the job are still what was loaded.
-func (t selfTest) keysAndImages() {
+func (t selfTest) keysAndImages(context.Context) {
 	if err := errors.Join(flashcrypt.SelfTest(), secureboot.SelfTest()); err != nil {
 		t.bad("simulator", fault.Internal, err)
 	} else {
@@ -164,7 +163,7 @@ func (t selfTest) ports(ctx context.Context) {
 	t.line("ports", checkOK, "%d", len(t.slots))
 }
 
-func (t selfTest) scanner() {
+func (t selfTest) scanner(context.Context) {
 	device := t.profile.Scanner.Device
 	if device == "" {
 		return // the keyboard: whoever reads this has one

@@ -55,9 +55,9 @@ Exit 0: it can be used. 1: a file is not fit for it. 2: the profile itself is wr
 	}
 }
 
-// checkedJob is job.New, and whether the station itself is among those whom the
-// profile would seal the units' keys to. That is known only on the station, after
-// its first run.
+// checkedJob is job.New, whether labels can be printed as the template says, and
+// whether the station itself is among those whom the profile would seal the units'
+// keys to. That is known only on the station, after its first run.
 func checkedJob(p *station.Profile) (*job.Job, job.Problems, error) {
 	j, err := job.New(p)
 	var problems job.Problems
@@ -70,6 +70,9 @@ func checkedJob(p *station.Profile) (*job.Job, job.Problems, error) {
 		if err := ownRecipient(p, id); err != nil {
 			problems = append(problems, &job.Problem{Code: fault.BadProfile, File: p.Path, Text: err.Error()})
 		}
+	}
+	if _, err := labelTemplate(p); err != nil {
+		problems = append(problems, &job.Problem{Code: fault.CodeOf(err), File: p.Label.Template, Text: oneLine(errors.Unwrap(err))})
 	}
 	return j, problems, nil
 }

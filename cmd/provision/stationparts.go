@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"provision/internal/fault"
@@ -23,21 +24,31 @@ func openLabels(p *station.Profile) (*labels, error) {
 	if p.Label.Printer == "" {
 		return nil, nil
 	}
-	out := &labels{template: label.Default()}
-	if path := p.Label.Template; path != "" {
-		text, err := readInput(path)
-		if err != nil {
-			return nil, err
-		}
-		if out.template, err = label.Parse(string(text)); err != nil {
-			return nil, advise(fault.New(fault.BadProfile, "", err), "Correct "+path+".")
-		}
+	template, err := labelTemplate(p)
+	if err != nil {
+		return nil, advise(err, "Correct "+p.Label.Template+".")
 	}
-	var err error
-	if out.printer, err = label.Open(p.Label.Printer); err != nil {
+	printer, err := label.Open(p.Label.Printer)
+	if err != nil {
 		return nil, fault.New(fault.BadProfile, "", err)
 	}
-	return out, nil
+	return &labels{printer, template}, nil
+}
+
+// labelTemplate is what a profile's labels look like.
+func labelTemplate(p *station.Profile) (*label.Template, error) {
+	if p.Label.Template == "" {
+		return label.Default(), nil
+	}
+	text, err := os.ReadFile(p.Label.Template)
+	if err != nil {
+		return nil, fault.New(fault.FileMissing, "", systemCause(err))
+	}
+	template, err := label.Parse(string(text))
+	if err != nil {
+		return nil, fault.New(fault.BadProfile, "", err)
+	}
+	return template, nil
 }
 
 // scannerName is where scans come from, for the screen's last line.

@@ -49,7 +49,7 @@ type Config struct {
 type Shift struct {
 	cfg    Config
 	store  *records.Store
-	events *mailbox.Box[Event]
+	events *mailbox.Box[func()] // what is told, in order
 	slow   *mailbox.Box[func()] // look-ups, badges: in the order they were asked
 	prints *mailbox.Box[func()] // labels: a hung printer delays only labels
 
@@ -101,9 +101,8 @@ func New(cfg Config) (*Shift, error) {
 		return nil, err
 	}
 	s.desk = newDesk(s.job.Profile)
-	s.events = mailbox.New(cfg.Sink)
 	do := func(f func()) { f() }
-	s.slow, s.prints = mailbox.New(do), mailbox.New(do)
+	s.events, s.slow, s.prints = mailbox.New(do), mailbox.New(do), mailbox.New(do)
 	return s, nil
 }
 
@@ -142,6 +141,21 @@ func (s *Shift) close(ctx context.Context) {
 	<-s.events.Close()
 }
 
+// Answered waits until everything that was asked so far is answered and told; not
+// for units at work. It returns early when ctx ends.
+func (s *Shift) Answered(ctx context.Context) {
+	done := make(chan struct{})
+	s.slow.Put(func() {
+		s.slow.Put(func() { // behind what the first answers asked in turn
+			s.events.Put(func() { close(done) })
+		})
+	})
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
 // tickPeriod is how often time-outs are looked at: people do not count faster.
 const tickPeriod = time.Second
 
@@ -160,7 +174,7 @@ func (s *Shift) tell(ev Event) {
 	if ev.Time.IsZero() {
 		ev.Time = s.now()
 	}
-	s.events.Put(ev)
+	s.events.Put(func() { s.cfg.Sink(ev) })
 }
 
 // wake makes every waiting slot ask again. The caller holds mu.
