@@ -14,7 +14,7 @@ import (
 // chained are the tables whose every row, each time it is written, gets an entry
 // in the ledger, in the order Verify reads them.
 var chained = []string{"units", "runs", "keys", "sealed_keys", "burns", "firmware", "regions", "parkings", "events",
-	"people", "acts", "labels"}
+	"people", "acts", "labels", "firmware_facts"}
 
 // Hash is a SHA-256 of the ledger. It prints as hex.
 type Hash [sha256.Size]byte

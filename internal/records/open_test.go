@@ -253,6 +253,7 @@ func history(t *testing.T, s *Store) {
 	e.start(t, s)
 	must(t, s.Park(ctx, Parking{MAC: e.mac, RunID: e.run, Code: "E205", Reason: "secured by somebody else", At: noon}))
 	must(t, s.FinishRun(ctx, Finish{RunID: e.run, At: noon, Verdict: Park, Code: "E205", Reason: "secured by somebody else", MAC: e.mac}))
+	must(t, s.SaveFacts(ctx, []Facts{{SHA256: appV1.SHA256, Offset: 0x10000, Facts: json.RawMessage(`{"kind":"app"}`)}}))
 	must(t, s.SavePerson(ctx, ada()))
 	for _, kind := range []LabelKind{LabelFailed, LabelPrinted, LabelMismatch, LabelVerified} {
 		_, err := s.SaveLabel(ctx, Label{UnitID: 1, At: noon, Kind: kind, Person: "Ada", Reason: "reason", Detail: "detail"})
