@@ -166,7 +166,7 @@ func (r *runner) start(ctx context.Context) error {
 			return asFault(step, err, fault.Database)
 		}
 		r.recorded = true
-		if err := r.cfg.Records.SaveFirmware(ctx, firmwareRows(r.cfg.Job)); err != nil {
+		if err := r.saveFirmware(ctx); err != nil {
 			return asFault(step, err, fault.Database)
 		}
 	}
@@ -179,6 +179,22 @@ func (r *runner) start(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// saveFirmware records the job's files, and what they are, for the questions of later.
+func (r *runner) saveFirmware(ctx context.Context) error {
+	facts := make([]records.Facts, len(r.cfg.Job.Facts))
+	for i, f := range r.cfg.Job.Facts {
+		text, err := json.Marshal(f.Facts)
+		if err != nil {
+			return fmt.Errorf("facts of %s: %w", f.SHA256, err)
+		}
+		facts[i] = records.Facts{SHA256: f.SHA256, Offset: int64(f.Offset), Facts: text}
+	}
+	if err := r.cfg.Records.SaveFirmware(ctx, firmwareRows(r.cfg.Job)); err != nil {
+		return err
+	}
+	return r.cfg.Records.SaveFacts(ctx, facts)
 }
 
 func firmwareRows(j *job.Job) []records.Firmware {

@@ -101,9 +101,10 @@ func (b *builder) bootloader() {
 	b.job.Bootloader = data
 	b.bootFlash = im.FlashSize.Bytes()
 	b.job.FlashNeeds = max(b.job.FlashNeeds, im.FlashSize.Bytes())
+	sum := b.keep("bootloader", path, data, im)
+	b.learn(sum, BootloaderOffset, Facts{Bootloader: bootloaderFacts(data, im)})
 	b.region(Region{
-		Name: "bootloader", Offset: BootloaderOffset, Data: pad(data), Encrypt: p.FlashEncryption.Enabled,
-		Firmware: b.keep("bootloader", path, data, im),
+		Name: "bootloader", Offset: BootloaderOffset, Data: pad(data), Encrypt: p.FlashEncryption.Enabled, Firmware: sum,
 	})
 }
 

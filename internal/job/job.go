@@ -31,8 +31,9 @@ type Job struct {
 	Table      image.Table
 	Regions    []Region // what goes into flash, by offset; without the digest sector
 	Firmware   []Firmware
-	Signer     string // fingerprint of the app-signing key; empty: apps are not verified
-	FlashNeeds uint32 // bytes of flash that the images and the table need at least
+	Facts      []FileFacts // what bootloader, table and app are, for the records
+	Signer     string      // fingerprint of the app-signing key; empty: apps are not verified
+	FlashNeeds uint32      // bytes of flash that the images and the table need at least
 	Warnings   []string
 
 	app    []byte          // as in the file

@@ -37,9 +37,10 @@ func (b *builder) table() bool {
 	if !b.checkTable(path) {
 		return false
 	}
+	sum := b.keep("partition-table", path, data, nil)
+	b.learn(sum, p.Images.PartitionTableOffset, Facts{Table: tableFacts(binary[:min(len(binary), image.TableLen)])})
 	b.region(Region{
-		Name: "partition table", Offset: p.Images.PartitionTableOffset, Data: pad(binary), Encrypt: p.FlashEncryption.Enabled,
-		Firmware: b.keep("partition-table", path, data, nil),
+		Name: "partition table", Offset: p.Images.PartitionTableOffset, Data: pad(binary), Encrypt: p.FlashEncryption.Enabled, Firmware: sum,
 	})
 	return true
 }
