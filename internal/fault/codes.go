@@ -21,6 +21,7 @@ const (
 	WrongCrystal   Code = "E207"
 	FlashProtected Code = "E208"
 	OtherPolicy    Code = "E209"
+	FailedTooOften Code = "E210"
 
 	ReadBack      Code = "E301"
 	LockMissing   Code = "E302"
@@ -74,4 +75,5 @@ const (
 	SlotStopped    Code = "E904"
 	StationStopped Code = "E905"
 	NotAllowed     Code = "E906"
+	SetAside       Code = "E907"
 )

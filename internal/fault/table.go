@@ -76,6 +76,10 @@ var pages = []Page{
 		"The unit was finished before, and its fuses do not meet what this profile asks for.",
 		"Put the unit aside and let the lead look its record up.",
 		false, Park},
+	{FailedTooOften, Part, "failed too often",
+		"The unit has failed as often as it may be tried.",
+		"Put the unit aside for the lead.",
+		false, Park},
 
 	{ReadBack, Fuse, "fuse reads back wrong",
 		"A fuse was burnt but does not read back as it should.",
@@ -255,4 +259,8 @@ var pages = []Page{
 		"The badge or PIN is not known here, or does not allow this.",
 		"Scan your badge again, or call the lead.",
 		true, Error},
+	{SetAside, Station, "set aside",
+		"A person has set the unit aside.",
+		"Leave the unit aside for the lead.",
+		false, Park},
 }

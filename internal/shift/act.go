@@ -238,16 +238,15 @@ func (s *Shift) act(c *choice, who PersonFacts, reason string) {
 func (s *Shift) onRecord(ctx context.Context, c *choice, a records.Act) error {
 	s.mu.Lock()
 	var mac string
-	var code fault.Code
 	if sl := s.slots[c.intent.Slot]; sl != nil {
-		mac, code = sl.mac, sl.last.Code
+		mac = sl.mac
 	}
 	s.mu.Unlock()
 	switch c.intent.Kind {
 	case Release:
 		return s.store.Release(ctx, records.Release{MAC: mac, Person: a.Person, Reason: a.Reason, At: a.At})
 	case Quarant:
-		return s.store.Park(ctx, records.Parking{MAC: mac, Code: string(code), Person: a.Person, Reason: a.Reason, At: a.At})
+		return s.store.Park(ctx, records.Parking{MAC: mac, Code: string(fault.SetAside), Person: a.Person, Reason: a.Reason, At: a.At})
 	}
 	return nil
 }
@@ -275,7 +274,7 @@ func (s *Shift) done(c *choice, who PersonFacts, reason string) {
 	case Release:
 		s.tell(Event{Event: floor.Event{Kind: UnitReleased, Slot: sl.number, MAC: sl.mac, Serial: sl.last.Serial}})
 	case Quarant:
-		ev := Event{Event: floor.Event{Kind: UnitParked, Slot: sl.number, MAC: sl.mac, Serial: sl.last.Serial, Code: sl.last.Code}}
+		ev := Event{Event: floor.Event{Kind: UnitParked, Slot: sl.number, MAC: sl.mac, Serial: sl.last.Serial, Code: fault.SetAside}}
 		s.enter(sl, &ev, Park, true)
 		s.tell(ev)
 	}

@@ -115,6 +115,7 @@ func (s *Shift) verdict(sl *slot, ev *Event) {
 	}
 	if parked != "" {
 		state = Park
+		*ev = faultOf(fault.FailedTooOften).on(*ev)
 	}
 	sl.last = ev.Event
 	s.enter(sl, ev, state, true)
@@ -184,8 +185,8 @@ func (s *Shift) setAside(ev floor.Event) string {
 	if limit := s.job.Profile.Screen.Attempts; err != nil || n < runsPerAttempt*limit {
 		return "" // an error of the records is told by the next run
 	}
-	reason := fmt.Sprintf("%d runs without success, the last: %s", n, ev.Text)
-	err = s.store.Park(ctx, records.Parking{MAC: ev.MAC, Code: string(ev.Code), Reason: reason, At: s.now()})
+	reason := fmt.Sprintf("%d runs without success, the last: %s %s", n, ev.Code, ev.Text)
+	err = s.store.Park(ctx, records.Parking{MAC: ev.MAC, Code: string(fault.FailedTooOften), Reason: reason, At: s.now()})
 	if err != nil {
 		return ""
 	}
