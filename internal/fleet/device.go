@@ -120,12 +120,12 @@ func device(revision ota.Fact[int], f fuses, carries job.Facts) ota.Device {
 	return d
 }
 
-// checksApps: Secure Boot V2 always does; for V1 a bootloader needs a key in it.
+// checksApps: with Secure Boot V2 always, else what the bootloader was built for.
 func checksApps(f fuses, b *job.BootloaderFacts) ota.Fact[bool] {
 	switch {
-	case f.known && f.secureBoot == 2, len(b.AppKeys) > 0:
+	case f.known && f.secureBoot == 2:
 		return ota.Known(true)
-	case b.Silent:
+	case b.Silent && !b.Checks:
 		return ota.Fact[bool]{}
 	}
 	return ota.Known(b.Checks)
