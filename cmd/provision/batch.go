@@ -17,7 +17,6 @@ import (
 	"provision/internal/fault"
 	"provision/internal/floor"
 	"provision/internal/flow"
-	"provision/internal/job"
 	"provision/internal/station"
 )
 
@@ -110,7 +109,7 @@ func (a *app) prepareBatch(ctx context.Context, f batchFlags) (floor.Config, fun
 	if err != nil {
 		return floor.Config{}, none, err
 	}
-	j, err := job.New(p)
+	j, err := newJob(p)
 	if err != nil {
 		return floor.Config{}, none, err
 	}

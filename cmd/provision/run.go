@@ -18,7 +18,6 @@ import (
 	"provision/internal/esptool"
 	"provision/internal/fault"
 	"provision/internal/flow"
-	"provision/internal/job"
 	"provision/internal/simulator"
 	"provision/internal/station"
 )
@@ -146,7 +145,7 @@ func (a *app) prepare(ctx context.Context, f *runFlags) (flow.Config, func(), er
 	if err != nil {
 		return flow.Config{}, none, err
 	}
-	j, err := job.New(p)
+	j, err := newJob(p)
 	if err != nil {
 		return flow.Config{}, none, err
 	}

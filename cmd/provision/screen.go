@@ -144,7 +144,7 @@ func (a *app) liveScreen(ctx context.Context, path string, f screenFlags) error 
 	if err != nil {
 		return err
 	}
-	j, err := job.New(p)
+	j, err := newJob(p)
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func jobsBeside(p *station.Profile) func(context.Context, string) (*job.Job, err
 				continue
 			}
 			other.UseDatabase(p.Records.Database)
-			return job.New(other)
+			return newJob(other)
 		}
 		return nil, fault.New(fault.FileMissing, "", fmt.Errorf("no profile of %s in %s has the job %s: %w",
 			p.Station.Name, filepath.Dir(p.Path), id, fs.ErrNotExist))

@@ -59,7 +59,7 @@ Exit 0: it can be used. 1: a file is not fit for it. 2: the profile itself is wr
 // whether the station itself is among those whom the profile would seal the units'
 // keys to. That is known only on the station, after its first run.
 func checkedJob(p *station.Profile) (*job.Job, job.Problems, error) {
-	j, err := job.New(p)
+	j, err := newJob(p)
 	var problems job.Problems
 	if err != nil && !errors.As(err, &problems) {
 		return nil, nil, err

@@ -153,9 +153,8 @@ func (b *builder) app() {
 		return
 	}
 	b.job.FlashNeeds = max(b.job.FlashNeeds, im.FlashSize.Bytes())
-	b.job.app = data
 	b.region(Region{
-		Name: appRegion, Offset: part.Offset, Data: pad(data), Encrypt: p.FlashEncryption.Enabled,
+		Name: "app", Offset: part.Offset, Data: pad(data), Encrypt: p.FlashEncryption.Enabled,
 		Firmware: b.keep("app", path, data, im),
 	})
 }

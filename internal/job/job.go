@@ -36,7 +36,6 @@ type Job struct {
 	FlashNeeds uint32      // bytes of flash that the images and the table need at least
 	Warnings   []string
 
-	app    []byte          // as in the file
 	images []*image.Image  // bootloader and app: what chip revisions they run on
 	order  map[string]bool // serial numbers that belong to the job, upper case; nil: all do
 }
@@ -181,7 +180,6 @@ func (b *builder) build() {
 		b.blanks()
 		b.layout()
 	}
-	b.nextImage()
 }
 
 // read returns a file's bytes, or notes why it has none.

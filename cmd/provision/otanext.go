@@ -1,0 +1,78 @@
+package main
+
+import (
+	"cmp"
+	"os"
+	"strings"
+
+	"provision/internal/fault"
+	"provision/internal/fleet"
+	"provision/internal/job"
+	"provision/internal/ota"
+	"provision/internal/station"
+)
+
+// newJob is job.New, and whether the units of the job will accept the update that
+// their profile plans next. The error is a job.Problems, as job.New's is.
+func newJob(p *station.Profile) (*job.Job, error) {
+	j, err := job.New(p)
+	if err != nil || p.OTA.NextImage == "" {
+		return j, err
+	}
+	problem := nextUpdate(j, p.OTA.NextImage)
+	if problem != nil {
+		return nil, job.Problems{problem}
+	}
+	return j, nil
+}
+
+// nextUpdate says why the units of the job would not accept the file at path. Where
+// that cannot be told of all of them, it is a warning.
+func nextUpdate(j *job.Job, path string) *job.Problem {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return &job.Problem{Code: fault.FileMissing, File: path, Text: "the next update cannot be read: " + systemCause(err).Error()}
+	}
+	r := fleet.CheckJob(j, ota.Read(data))
+	if r.Verdict == ota.Unknown {
+		j.Warnings = append(j.Warnings, path+": it cannot be told whether every unit would accept this update: not known is "+strings.Join(r.Missing, "; ")+".")
+	}
+	if len(r.Reasons) == 0 {
+		return nil
+	}
+	first := r.Reasons[0]
+	return &job.Problem{
+		Code: cmp.Or(updateCodes[first.Code], fault.BadImage), File: path, Do: first.Do,
+		Text: "the units would not accept this update: " + clause(first.Says),
+	}
+}
+
+// clause makes a sentence the end of another one.
+func clause(sentence string) string {
+	sentence = strings.TrimSuffix(sentence, ".")
+	for _, article := range []string{"The ", "This ", "With "} {
+		if strings.HasPrefix(sentence, article) {
+			return strings.ToLower(article[:1]) + sentence[1:]
+		}
+	}
+	return sentence
+}
+
+// updateCodes are the published codes of the reasons for which an update is refused;
+// where none is nearer it is a bad image.
+var updateCodes = map[ota.Code]fault.Code{
+	ota.NotSigned:        fault.AppUnsigned,
+	ota.WrongVersion:     fault.AppWrongKey,
+	ota.OtherKey:         fault.AppWrongKey,
+	ota.ChangedSigned:    fault.AppWrongKey,
+	ota.MovedSignature:   fault.AppWrongKey,
+	ota.Encrypted:        fault.AlreadyCrypt,
+	ota.TooLarge:         fault.DoesNotFit,
+	ota.NoSlot:           fault.BadTable,
+	ota.NoSecondSlot:     fault.BadTable,
+	ota.NoOTAData:        fault.BadTable,
+	ota.WrongChip:        fault.WrongTarget,
+	ota.ChipTooOld:       fault.WrongTarget,
+	ota.ChipTooNew:       fault.WrongTarget,
+	ota.OldSecureVersion: fault.WrongTarget,
+}
