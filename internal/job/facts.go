@@ -61,10 +61,10 @@ const (
 	errorsAntiRollback = "Anti rollback is not supported with any coding scheme"
 )
 
-func bootloaderFacts(bin []byte, im *image.Image) *BootloaderFacts {
+func bootloaderFacts(bin []byte, im *image.Image, pub *secureboot.PublicKeyV1) *BootloaderFacts {
 	f := image.FindBootloaderFeatures(bin)
 	facts := &BootloaderFacts{
-		Silent: f.Silent, Checks: f.ChecksApps, FlashSize: im.FlashSize.Bytes(), IDF: f.IDFVersion,
+		Silent: f.Silent, Checks: f.ChecksApps, AppKeys: appKeys(bin, pub), FlashSize: im.FlashSize.Bytes(), IDF: f.IDFVersion,
 		AntiRollback: bytes.Contains(bin, []byte(msgAntiRollback)) || bytes.Contains(bin, []byte(errorsAntiRollback)),
 	}
 	switch {
@@ -73,12 +73,21 @@ func bootloaderFacts(bin []byte, im *image.Image) *BootloaderFacts {
 	case f.SecureBootV1:
 		facts.SecureBoot = 1
 	}
+	return facts
+}
+
+// appKeys are the fingerprints of the keys in a bootloader. One that holds the
+// profile's, pub, holds it to use it.
+func appKeys(bin []byte, pub *secureboot.PublicKeyV1) (fingerprints []string) {
+	if pub != nil && secureboot.Contains(bin, *pub) {
+		return []string{pub.Fingerprint()}
+	}
 	for _, found := range secureboot.FindPublicKeys(bin) {
-		if key := found.Key.Fingerprint(); !slices.Contains(facts.AppKeys, key) {
-			facts.AppKeys = append(facts.AppKeys, key)
+		if key := found.Key.Fingerprint(); !slices.Contains(fingerprints, key) {
+			fingerprints = append(fingerprints, key)
 		}
 	}
-	return facts
+	return fingerprints
 }
 
 // tableFacts keep the row of 0xFF that ends the table, without which it cannot be

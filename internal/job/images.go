@@ -102,7 +102,7 @@ func (b *builder) bootloader() {
 	b.bootFlash = im.FlashSize.Bytes()
 	b.job.FlashNeeds = max(b.job.FlashNeeds, im.FlashSize.Bytes())
 	sum := b.keep("bootloader", path, data, im)
-	b.learn(sum, BootloaderOffset, Facts{Bootloader: bootloaderFacts(data, im)})
+	b.learn(sum, BootloaderOffset, Facts{Bootloader: bootloaderFacts(data, im, b.pub)})
 	b.region(Region{
 		Name: "bootloader", Offset: BootloaderOffset, Data: pad(data), Encrypt: p.FlashEncryption.Enabled, Firmware: sum,
 	})
@@ -153,9 +153,10 @@ func (b *builder) app() {
 		return
 	}
 	b.job.FlashNeeds = max(b.job.FlashNeeds, im.FlashSize.Bytes())
+	sum := b.keep("app", path, data, im)
+	b.learn(sum, part.Offset, Facts{App: appFacts(data, im, b.pub)})
 	b.region(Region{
-		Name: "app", Offset: part.Offset, Data: pad(data), Encrypt: p.FlashEncryption.Enabled,
-		Firmware: b.keep("app", path, data, im),
+		Name: "app", Offset: part.Offset, Data: pad(data), Encrypt: p.FlashEncryption.Enabled, Firmware: sum,
 	})
 }
 
