@@ -136,10 +136,6 @@ func (f FinishedFilter) query() (text string, args []any) {
 
 func scanFinished(scan func(...any) error) (Finished, error) {
 	var u Finished
-	var words json.RawMessage
-	err := scan(&u.ID, &u.MAC, &u.Serial, &u.ChipRevision, rawJSON{&words}, orZero[string]{&u.Carries})
-	if err == nil && words != nil {
-		err = json.Unmarshal(words, &u.FinalWords)
-	}
+	err := scan(&u.ID, &u.MAC, &u.Serial, &u.ChipRevision, finalWords{&u.FinalWords}, orZero[string]{&u.Carries})
 	return u, err
 }

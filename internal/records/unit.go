@@ -223,13 +223,9 @@ const unitColumns = `units.id, units.mac, serial, state, park_code, park_reason,
 
 func scanUnit(scan func(...any) error) (Unit, error) {
 	var u Unit
-	var words json.RawMessage
 	err := scan(&u.ID, &u.MAC, &u.Serial, &u.State, &u.ParkCode, &u.ParkReason, &u.ChipRevision, &u.ChipPackage,
 		&u.FlashID, &u.FlashSize, &u.Station, &u.Custody, rawJSON{&u.Goal}, timestamp{&u.CreatedAt},
-		timestamp{&u.CompletedAt}, rawJSON{&words})
-	if err == nil && words != nil {
-		err = json.Unmarshal(words, &u.FinalWords)
-	}
+		timestamp{&u.CompletedAt}, finalWords{&u.FinalWords})
 	return u, err
 }
 
