@@ -1,0 +1,184 @@
+package campaign
+
+import (
+	"flag"
+	"fmt"
+	"iter"
+	"maps"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// oneSeed is the life that TestSeed lives through.
+var oneSeed = flag.Uint64("seed", 0, "the life that TestSeed lives through")
+
+// unitsOfCI is how many units a plain test run has.
+const unitsOfCI = 240
+
+// batch is how many units share a database and a bubble.
+const batch = 60
+
+// TestMain keeps the databases in memory where the system offers it: what a sync
+// promises is the records' own to test.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // memory is not what these tests are short of
+	if dir, err := os.MkdirTemp("/dev/shm", "campaign-test-"); err == nil {
+		os.Setenv("TMPDIR", dir)
+		code := m.Run()
+		os.RemoveAll(dir)
+		os.Exit(code)
+	}
+	os.Exit(m.Run())
+}
+
+// TestCampaign lives through as many lives as it is asked for, from a listed seed on:
+// PROVISION_CAMPAIGN_UNITS and PROVISION_CAMPAIGN_FIRST (docs/evidence.md).
+func TestCampaign(t *testing.T) {
+	check(t, makeJobs())
+	first, units := number(t, "PROVISION_CAMPAIGN_FIRST", 1), number(t, "PROVISION_CAMPAIGN_UNITS", unitsOfCI/thin)
+	all := newTally()
+	began := time.Now()
+	next := first
+	t.Run("workers", func(t *testing.T) {
+		for i := range workers() {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				for from := range all.take(&next, first+units) {
+					all.join(liveThrough(t, from, min(from+batch, first+units)))
+				}
+			})
+		}
+	})
+	took := time.Since(began)
+	t.Logf("seeds %d to %d: %d units in %v, %.1f a second, %d violations\n%s",
+		first, first+units-1, all.units, took.Round(time.Second), float64(all.units)/took.Seconds(), all.violations, all)
+}
+
+// workers is how many units are lived through side by side: as many as the machine
+// can in a campaign, one in a plain test run, which is not alone.
+func workers() int {
+	if os.Getenv("PROVISION_CAMPAIGN_UNITS") == "" {
+		return 1
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// liveThrough lives through the seeds from one to before another, with one database.
+func liveThrough(t *testing.T, from, to uint64) *tally {
+	mine := newTally()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		for seed := from; seed < to; seed++ {
+			mine.add(t, b, seed)
+		}
+	})
+	return mine
+}
+
+// TestSeed lives through one life again, and tells it.
+func TestSeed(t *testing.T) {
+	if *oneSeed == 0 {
+		t.Skip("no -seed given")
+	}
+	check(t, makeJobs())
+	synctest.Test(t, func(t *testing.T) {
+		outcome, l := newBench(t).live(t.Context(), newPlan(*oneSeed))
+		t.Logf("%v\n  %s\n  ended as %s", newPlan(*oneSeed), strings.Join(l.story, "\n  "), outcome)
+		for _, text := range l.found {
+			t.Error(text)
+		}
+	})
+}
+
+// number is a setting of the environment.
+func number(t *testing.T, name string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 40)
+	check(t, err)
+	return n
+}
+
+// tally counts what became of units, and what happened to them.
+type tally struct {
+	mu         sync.Mutex
+	units      int
+	violations int
+	happened   map[string]counted
+}
+
+// counted is how often something happened, and the first life it happened in.
+type counted struct {
+	n     int
+	first uint64
+}
+
+func newTally() *tally { return &tally{happened: map[string]counted{}} }
+
+func (y *tally) count(what string, c counted) {
+	old := y.happened[what]
+	if old.n > 0 {
+		c.first = min(c.first, old.first)
+	}
+	y.happened[what] = counted{old.n + c.n, c.first}
+}
+
+// take gives the first seed of a batch, one after the other, to whoever asks.
+func (y *tally) take(next *uint64, end uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for {
+			y.mu.Lock()
+			from := *next
+			*next += batch
+			y.mu.Unlock()
+			if from >= end || !yield(from) {
+				return
+			}
+		}
+	}
+}
+
+// add lives through one life.
+func (y *tally) add(t *testing.T, b *bench, seed uint64) {
+	t.Helper()
+	p := newPlan(seed)
+	_, l := b.live(t.Context(), p)
+	y.units++
+	y.violations += len(l.found)
+	for what, n := range l.happened {
+		y.count(what, counted{n, seed})
+	}
+	if len(l.found) > 0 {
+		t.Errorf("seed %d: %v\n  %s\n%s", seed, p, strings.Join(l.story, "\n  "), strings.Join(l.found, "\n"))
+	}
+}
+
+func (y *tally) join(other *tally) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.units += other.units
+	y.violations += other.violations
+	for what, c := range other.happened {
+		y.count(what, c)
+	}
+}
+
+// String lists what was counted.
+func (y *tally) String() string {
+	var b strings.Builder
+	for _, what := range slices.Sorted(maps.Keys(y.happened)) {
+		fmt.Fprintf(&b, "  %-40s %8d  first in seed %d\n", what, y.happened[what].n, y.happened[what].first)
+	}
+	return b.String()
+}

@@ -1,0 +1,359 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"provision/internal/campaign/judge"
+	"provision/internal/flow"
+	"provision/internal/records"
+	"provision/internal/simulator"
+)
+
+// maxContacts is how often a unit is taken up before it goes to another line, and
+// then again before it counts as lost.
+const maxContacts = 10
+
+// life is one unit at the bench.
+type life struct {
+	*bench
+	*plan
+	ctx    context.Context
+	serial string
+	unit   *judge.Unit
+	random *keyStream
+	other  *judge.Unit // the unit that gets into its slot by mistake; nil: none yet
+
+	known    bool // its serial number is reserved
+	contacts int
+	said     flow.Result // the last verdict
+	alive    bool        // there was one
+	happened map[string]int
+	story    []string
+	found    []string
+}
+
+// keyStream is the station's random source.
+type keyStream = rand.ChaCha8
+
+func newKeyStream(seed uint64, use byte) *keyStream {
+	var s [32]byte
+	for i := range 8 {
+		s[i] = byte(seed >> (8 * i))
+	}
+	s[31] = use
+	return rand.NewChaCha8(s)
+}
+
+// live takes a unit through its life and returns how that ended.
+func (b *bench) live(ctx context.Context, p *plan) (outcome string, l *life) {
+	l = &life{
+		bench: b, plan: p, ctx: ctx, serial: fmt.Sprintf("SN-%d", p.seed),
+		random: newKeyStream(p.seed, 1), happened: map[string]int{},
+	}
+	l.unit = l.newUnit(p.chip, simulator.WithFaults(p.faults))
+	l.unit.Unfit, l.unit.Weak, l.unit.Worn, l.unit.Noisy = p.unfit, p.weak(), len(p.faults.WornSectors) > 0, p.noisy()
+	check(b.t, l.unit.Chip.Preburn(p.former))
+	l.unit.Origin = l.unit.Chip.Fuses()
+	defer l.end()
+	outcome = l.toVerdict()
+	l.happened["ended as "+outcome]++
+	l.afterwards()
+	return outcome, l
+}
+
+func (l *life) newUnit(cfg simulator.Config, opts ...simulator.Option) *judge.Unit {
+	chip := simulator.New(cfg, append(opts, simulator.WithRandom(newKeyStream(l.seed, 2)))...)
+	return &judge.Unit{Chip: chip, Config: cfg, Origin: chip.Fuses(), Order: l.plan.order.judged()}
+}
+
+func (l *life) end() {
+	for _, u := range []*judge.Unit{l.unit, l.other} {
+		if u != nil {
+			check(l.t, u.Chip.Close())
+		}
+	}
+}
+
+// toVerdict contacts the unit until there is a verdict that stands.
+func (l *life) toVerdict() string {
+	for l.contacts < maxContacts {
+		l.contact(l.nextHurt())
+		if verdict, stands := l.stands(); stands {
+			return verdict
+		}
+		l.hands()
+	}
+	l.moveToGoodLine()
+	for l.contacts < 2*maxContacts {
+		l.contact(hurt{})
+		if verdict, stands := l.stands(); stands {
+			return verdict + " on another line"
+		}
+		l.hands()
+	}
+	l.violated(judge.Violation{Invariant: "I4", Text: "the unit is lost: no verdict, however often it is taken up"})
+	return "lost"
+}
+
+// nextHurt is what the plan has for the next contact.
+func (l *life) nextHurt() hurt {
+	if len(l.hurts) == 0 {
+		return hurt{}
+	}
+	h := l.hurts[0]
+	switch h.what {
+	case wrongProfile, wrongLabel, otherUnit:
+		if !l.known { // there is nothing it could be mistaken for
+			return hurt{}
+		}
+	}
+	l.hurts = l.hurts[1:]
+	return h
+}
+
+// stands says how the unit ended, if it did: a verdict that another contact would
+// not change, given by a run over this very unit.
+func (l *life) stands() (verdict string, stands bool) {
+	switch {
+	case !l.alive:
+		return "", false
+	case l.said.Verdict == "PASS", l.said.Verdict == "DONE":
+		return "PASS", true
+	case l.said.Verdict == "PARK" && l.said.Code != "E502" && l.said.Code != "E209":
+		return "PARK " + string(l.said.Code), true
+	case l.said.Verdict == "FAIL" && (l.unfit != "" || l.unit.Weak || l.unit.Worn):
+		return "FAIL " + string(l.said.Code), true
+	}
+	return "", false
+}
+
+// contact puts the unit into the slot for one run, with what is done to it.
+func (l *life) contact(h hurt) {
+	l.contacts++
+	c := &contact{
+		bench: l.bench, order: l.plan.order, serial: l.serial, id: fmt.Sprintf("%d.%d", l.seed, l.contacts),
+		chip: l.unit.Chip, random: l.random, hurt: h,
+	}
+	said := judge.Contact{Run: c.id, Serial: l.serial}
+	judged := l.unit
+	switch h.what {
+	case wrongProfile:
+		c.order = l.anotherOrder()
+		other := c.order.judged()
+		said.Order = &other
+	case wrongLabel:
+		c.serial = fmt.Sprintf("SN-%d", 1<<40+l.seed)
+		said.Serial = c.serial
+	case otherUnit:
+		judged = l.another()
+		c.chip = judged.Chip
+	case swapped:
+		c.other = l.another().Chip
+	}
+	l.watch(c, judged)
+	l.said, l.alive = c.run(l.ctx)
+	if h.what == noRecords && c.struck {
+		l.reopen()
+		said.NoRecords = true
+	}
+	l.tell(c)
+	said.Verdict, said.Code = l.said.Verdict, string(l.said.Code)
+	said.Swapped, said.Interrupted = h.what == swapped && c.struck, h.what == ctrlC && c.struck
+	l.judgeRun(judged, said)
+	if h.what == otherUnit || h.what == wrongLabel || h.what == wrongProfile {
+		l.alive = false // it says nothing of this unit as it was ordered
+	}
+}
+
+// watch looks at the unit at some moment of the run, too, and takes notice of what
+// the run says.
+func (l *life) watch(c *contact, u *judge.Unit) {
+	look := 1 + l.plan.random.IntN(3*eventsOfRun)
+	c.event = func(ev flow.Event) {
+		l.known = l.known || ev.Kind == flow.SerialReserved && u == l.unit
+		if ev.Kind == flow.RunFinished && ev.Verdict == "PASS" {
+			l.happened["PASS shown"]++
+			l.judgeShown(u, judge.Contact{Run: c.id, Verdict: ev.Verdict})
+		}
+		if c.events == look {
+			l.happened["looked at in between"]++
+			l.judgeMoment(u)
+		}
+	}
+}
+
+// judgeRun has the unit judged after a run, and whatever else was in the slot.
+func (l *life) judgeRun(u *judge.Unit, said judge.Contact) {
+	if !l.alive {
+		l.judgeMoment(u)
+		if l.plan.oneIn(4) {
+			l.crash()
+		}
+	} else {
+		l.judgeShown(u, said)
+	}
+	if l.other != nil && l.other != u {
+		l.judgeMoment(l.other)
+	}
+}
+
+// judgeShown judges a verdict that somebody sees just now.
+func (l *life) judgeShown(u *judge.Unit, said judge.Contact) {
+	found, err := l.judge.After(l.ctx, u, said)
+	check(l.t, err)
+	l.violated(found...)
+}
+
+func (l *life) judgeMoment(u *judge.Unit) {
+	found, err := l.judge.Moment(l.ctx, u)
+	check(l.t, err)
+	l.violated(found...)
+}
+
+func (l *life) violated(found ...judge.Violation) {
+	for _, v := range found {
+		l.found = append(l.found, fmt.Sprintf("contact %d: %v", l.contacts, v))
+	}
+}
+
+// another is a blank unit that gets into the slot by mistake.
+func (l *life) another() *judge.Unit {
+	if l.other == nil {
+		cfg := l.chip
+		cfg.MAC[0] ^= 0x04
+		l.other = l.newUnit(cfg, simulator.WithDownloadMode())
+		l.other.Stranger = true
+	}
+	return l.other
+}
+
+// anotherOrder is one that no unit of this order may be finished under.
+func (l *life) anotherOrder() *order {
+	for {
+		o := orders[l.plan.random.IntN(len(orders))]
+		mine := l.plan.order
+		if !o.closed && (o.secureBoot != mine.secureBoot || (o.encryption != "") != (mine.encryption != "") || o.escrow != mine.escrow) {
+			return o
+		}
+	}
+}
+
+// hands take the unit out and put it back: its cable is in again, its power comes
+// back, and most starts are on its own, with whatever firmware then does.
+func (l *life) hands() {
+	chip := l.unit.Chip
+	chip.Replug()
+	if l.plan.oneIn(3) {
+		chip.PowerCycle()
+	} else {
+		chip.Boot()
+	}
+	time.Sleep(time.Second)
+}
+
+// moveToGoodLine takes the unit to a slot where nothing disturbs it. What is wrong
+// with the part stays wrong.
+func (l *life) moveToGoodLine() {
+	stays := simulator.Faults{WeakBits: l.faults.WeakBits, WornSectors: l.faults.WornSectors}
+	from := l.unit.Chip
+	to := simulator.New(l.chip, simulator.WithFaults(stays), simulator.WithRandom(newKeyStream(l.seed, 3)))
+	flash, err := from.Flash(0, from.FlashSize())
+	check(l.t, err)
+	check(l.t, to.Preburn(from.Fuses()))
+	check(l.t, to.SetFlash(0, flash))
+	l.unit.Chip, l.unit.Noisy = to, false
+	check(l.t, from.Close())
+	l.happened["moved to another line"]++
+}
+
+// afterwards is what may still come to a unit with a verdict: it is put in again, it
+// is released by a person, another chip has its MAC.
+func (l *life) afterwards() {
+	passed := l.alive && (l.said.Verdict == "PASS" || l.said.Verdict == "DONE")
+	switch {
+	case passed && l.plan.oneIn(3):
+		l.again("DONE")
+	case passed && l.plan.oneIn(20):
+		l.clone()
+	case !passed && l.unfit == "" && l.plan.oneIn(2):
+		l.release()
+		l.again("")
+	}
+}
+
+// again puts the unit in once more. A finished one, on a line that works, is greeted
+// and not touched, unless nobody can talk to it any more.
+func (l *life) again(want string) {
+	for range 3 {
+		l.hands()
+		l.contact(hurt{})
+		if want == "" || !l.alive || l.said.Verdict == want {
+			return
+		}
+		if l.said.Code == "E108" && l.plan.order.closed {
+			return
+		}
+	}
+	if !l.unit.Noisy {
+		l.violated(judge.Violation{Invariant: "I5", Text: fmt.Sprintf("a finished unit is not greeted but told %s %s", l.said.Verdict, l.said.Code)})
+	}
+}
+
+func (l *life) release() {
+	m := l.unit.Chip.MAC()
+	err := l.store.Release(l.ctx, records.Release{
+		MAC: fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]), Person: "lead", Reason: "looks good", At: time.Now(),
+	})
+	if !errors.Is(err, records.ErrNotParked) {
+		check(l.t, err)
+		l.happened["released"]++
+	}
+}
+
+// clone puts in another chip with the MAC of this one, which is finished.
+func (l *life) clone() {
+	if l.plan.order.closed {
+		return // it cannot be asked any more
+	}
+	l.happened["cloned"]++
+	real, cfg := l.unit, l.chip
+	l.unit = l.newUnit(cfg)
+	l.unit.Stranger = true
+	l.contact(hurt{})
+	if l.said.Code != "E303" {
+		l.violated(judge.Violation{Invariant: "I7", Text: fmt.Sprintf("a second chip with one MAC is told %s %s", l.said.Verdict, l.said.Code)})
+	}
+	check(l.t, l.unit.Chip.Close())
+	l.unit = real
+	l.release()
+	l.again("DONE")
+}
+
+// tell adds the contact to the story.
+func (l *life) tell(c *contact) {
+	line := fmt.Sprintf("%s %d: ", c.hurt.what, c.hurt.at)
+	if c.struck {
+		l.happened[c.hurt.what]++
+	}
+	if !l.alive {
+		line += "killed"
+	} else {
+		line += strings.TrimSpace(fmt.Sprintf("%s %s %v", l.said.Verdict, l.said.Code, errText(l.said.Err)))
+		l.happened["run: "+strings.TrimSpace(l.said.Verdict+" "+string(l.said.Code))]++
+	}
+	l.happened["runs"]++
+	n := l.unit.Chip.Counters()
+	l.story = append(l.story, fmt.Sprintf("%s (%d writes, %d events, wire %d, burns %d)", line, c.writes, c.events, n.Wire, n.Burns))
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
