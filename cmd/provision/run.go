@@ -28,6 +28,8 @@ type runFlags struct {
 	station, serial, db, operator string
 	dryRun, yes                   bool
 	simFaults                     []string
+	otaSmoke                      string
+	smoke                         *smokeTest // made of otaSmoke
 }
 
 func (a *app) run() *cobra.Command {
@@ -53,6 +55,7 @@ profile says armed = true, or with --yes.`,
 	fl.BoolVar(&f.dryRun, "dry-run", false, "look and plan, write nothing")
 	fl.BoolVar(&f.yes, "yes", false, "burn, also when the profile is not armed")
 	fl.StringArrayVar(&f.simFaults, "sim-fault", nil, "hurt a virtual chip on purpose (provision sim faults lists the ways)")
+	fl.StringVar(&f.otaSmoke, "ota-smoke", "", "end with an update to this image, on a copy of the virtual unit; exit 1 when it does not run")
 	return cmd
 }
 
@@ -64,10 +67,13 @@ func (a *app) runOne(ctx context.Context, f runFlags) error {
 	}
 	defer closeAll()
 	show := a.newShow(strings.Join(notEmpty("provision run", f.serial, f.port), "   "), f.dryRun)
-	cfg.Sink = show.sink
+	cfg.Sink = f.smoke.sink(show.sink)
 	res := a.work(ctx, cfg)
 	show.stop()
-	return a.conclude(res, show)
+	if err := a.conclude(res, show); err != nil {
+		return err
+	}
+	return f.smoke.conclude()
 }
 
 // work lets the flow do a run. A reader of our output that goes away must not end
@@ -139,6 +145,9 @@ func (a *app) prepare(ctx context.Context, f *runFlags) (flow.Config, func(), er
 		f.port = p.Link.Port
 	}
 	if err := a.portAllowed(p, *f); err != nil {
+		return flow.Config{}, none, err
+	}
+	if f.smoke, err = a.newSmokeTest(*f); err != nil {
 		return flow.Config{}, none, err
 	}
 	reset, err := resetFor(p, f.port, f.reset)
