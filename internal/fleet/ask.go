@@ -148,8 +148,8 @@ func (q *question) group(ctx context.Context, u records.Finished) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	d := device(revisionOf(key.revision), key.fuses, carriedBy(files))
-	g := groupOf(q.img.Check(d))
+	carries, old := carriedBy(files)
+	g := groupOf(q.img.Check(device(revisionOf(key.revision), key.fuses, carries)), old)
 	name := strings.Join(slices.Concat([]string{string(g.Verdict), string(g.Code), g.Says, g.Do}, g.Lines, g.Missing), "\x00")
 	n, ok := q.known[name]
 	if !ok {
@@ -163,14 +163,18 @@ func (q *question) group(ctx context.Context, u records.Finished) (int, error) {
 
 // What is said of units that cannot be judged.
 const (
-	saysUnknown = "The records of these units do not tell enough."
-	doUnknown   = "Start one run with the profile that made them and this version of the program: it records what their bootloader, partition table and app are."
+	saysOld     = "These units were made before the records kept what decides this."
+	doOld       = "Start one run with the profile that made them and this version of the program: it records what their bootloader, partition table and app are."
+	saysUnknown = "The records of these units do not tell what decides this."
+	doUnknown   = "Find out the missing facts at the units, and use ota check with them; or leave these units out."
 )
 
 // groupOf is a report as the group of those that have it.
-func groupOf(r ota.Report) Group {
+func groupOf(r ota.Report, old bool) Group {
 	g := Group{Verdict: r.Verdict}
 	switch {
+	case r.Verdict == ota.Unknown && old:
+		g.Says, g.Do, g.Missing = saysOld, doOld, r.Missing
 	case r.Verdict == ota.Unknown:
 		g.Says, g.Do, g.Missing = saysUnknown, doUnknown, r.Missing
 	case len(r.Reasons) > 0:

@@ -16,7 +16,8 @@ import (
 // DeviceOf is what the records tell of one unit. files are those it carries, in the
 // order they were verified, as Store.FactsOf returns them.
 func DeviceOf(u records.Unit, files ...records.Carried) ota.Device {
-	return device(revisionOf(u.ChipRevision), fusesOf(u.FinalWords), carriedBy(files))
+	carries, _ := carriedBy(files)
+	return device(revisionOf(u.ChipRevision), fusesOf(u.FinalWords), carries)
 }
 
 // Load is DeviceOf with the files that the store has for the unit.
@@ -78,25 +79,28 @@ func revisionOf(text string) ota.Fact[int] {
 	return ota.Known(major*100 + minor)
 }
 
-// carriedBy gathers the facts of the last verified file of each role. A file that is
-// on record without its facts leaves none: an older file's do not stand in for them.
-func carriedBy(files []records.Carried) job.Facts {
-	var carried job.Facts
+// carriedBy gathers the facts of the bootloader, the table and the app that were
+// verified last. One that is on record without its facts leaves none, and an older
+// one's do not stand in for them: old reports such records.
+func carriedBy(files []records.Carried) (carries job.Facts, old bool) {
 	for _, f := range files {
 		var facts job.Facts
 		if f.Facts != nil && json.Unmarshal(f.Facts, &facts) != nil {
-			facts = job.Facts{} // written by a program that means something else: no facts for us
+			facts = job.Facts{} // another program's: they tell us nothing
 		}
-		switch f.Role {
-		case "bootloader":
-			carried.Bootloader = facts.Bootloader
-		case "partition-table":
-			carried.Table = facts.Table
-		case "app":
-			carried.App = facts.App
+		switch {
+		case facts.Bootloader != nil || f.Role == "bootloader":
+			carries.Bootloader = facts.Bootloader
+		case facts.Table != nil || f.Role == "partition-table":
+			carries.Table = facts.Table
+		case facts.App != nil || f.Role == "app":
+			carries.App = facts.App
+		default:
+			continue
 		}
+		old = old || f.Facts == nil
 	}
-	return carried
+	return carries, old
 }
 
 // device puts facts together. Every unit on record is an ESP32: no station works on
