@@ -50,6 +50,7 @@ Exit 0: accepted. 1: anything else.
 	}
 	f.add(cmd)
 	fl := cmd.Flags()
+	fl.Lookup("station").Usage = "station profile: the units that it makes; with --serial or --fleet, their records"
 	fl.StringVar(&f.serial, "serial", "", "serial number or MAC of the unit")
 	fl.BoolVar(&f.fleet, "fleet", false, "all units in the records")
 	fl.StringVarP(&f.keyfile, "keyfile", "k", "", "the unit's own flash key, where it is kept: recognises its ciphertext, foretells what it reads behind the image")
