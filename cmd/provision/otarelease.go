@@ -21,9 +21,9 @@ type releasedFile struct {
 
 // files are those of the release, the manifest left out.
 func (r *release) files() ([]releasedFile, error) {
-	name, how := r.name(), "signed-plain"
-	if r.update.image.Scheme() == 0 {
-		how = "plain"
+	name := r.name()
+	if r.update.image.Scheme() != 0 {
+		name += "-signed"
 	}
 	table, err := r.job.Table.Binary()
 	if err != nil {
@@ -38,8 +38,8 @@ func (r *release) files() ([]releasedFile, error) {
 	return []releasedFile{
 		file("factory bootloader", "factory-bootloader.bin", r.job.Bootloader, at(job.BootloaderOffset)),
 		file("factory partition table", "factory-partition-table.bin", table, at(r.profile.Images.PartitionTableOffset)),
-		file("factory app", "factory-app-"+name+"-"+strings.TrimSuffix(how, "-plain")+".bin", r.signed, at(part.Offset)),
-		file("update", "ota-"+name+"-"+how+".bin", r.signed, nil),
+		file("factory app", "factory-app-"+name+".bin", r.signed, at(part.Offset)),
+		file("update", "ota-"+name+"-plain.bin", r.signed, nil),
 	}, nil
 }
 
