@@ -54,6 +54,14 @@ var allowed = map[string]struct {
 		[]string{"image", "secureboot", "flashcrypt"},
 		"it judges an image by the facts of a device; it knows no chip and no record",
 	},
+	"provision/internal/fleet": {
+		[]string{"ota", "records", "efuse", "image", "job", "station"},
+		"it puts what the records know of a unit into the facts that ota judges by",
+	},
+	"provision/internal/campaign/judge": {
+		[]string{"keys", "simulator", "records"},
+		"it judges what the flow did by the records and the chip alone: not by what the flow would have planned",
+	},
 	"provision/internal/shift": {
 		[]string{"floor", "flow", "job", "station", "records", "fault", "scanner", "people", "label", "mailbox", "efuse"},
 		"the station at work: it decides what a scan or a badge means; it never draws, and touches units only through the floor",
