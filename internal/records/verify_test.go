@@ -61,6 +61,8 @@ func TestVerifyFindsTampering(t *testing.T) {
 		{"person invented", []string{"INSERT INTO people SELECT 100, 'mallory', 'lead', '', pin, state, at, '' FROM people"}, "people", 100},
 		{"act put on another", []string{"UPDATE acts SET person = 'bob' WHERE id = 2"}, "acts", 2},
 		{"act forgotten", []string{"DELETE FROM acts WHERE id = 3"}, "acts", 3},
+		{"facts changed", []string{"UPDATE firmware_facts SET facts = '{}'"}, "firmware_facts", 1},
+		{"facts forgotten", []string{"DELETE FROM firmware_facts"}, "firmware_facts", 1},
 		{"mismatch forgotten", []string{"DELETE FROM labels WHERE id = 3"}, "labels", 3},
 		{"mismatch said to be good", []string{"UPDATE labels SET kind = 'verified' WHERE kind = 'mismatch'"}, "labels", 3},
 		{"unit put back", []string{"UPDATE units SET state = 'open', park_code = '', park_reason = '' WHERE state = 'parked'"}, "units", 3},
@@ -172,7 +174,7 @@ func TestAppendOnly(t *testing.T) {
 		"UPDATE keys SET fingerprint = upper(fingerprint)", "UPDATE keys SET verified_at = NULL WHERE verified_at IS NOT NULL",
 		"UPDATE sealed_keys SET working = x'00' WHERE id = 1", "UPDATE sealed_keys SET working = x'00' WHERE id = 2",
 		"UPDATE sealed_keys SET escrow = NULL", "UPDATE burns SET ok = 0", "UPDATE burns SET step = 'x'",
-		"UPDATE people SET state = 'removed'", "UPDATE acts SET person = 'x'", "UPDATE labels SET copy = 1",
+		"UPDATE people SET state = 'removed'", "UPDATE acts SET person = 'x'", "UPDATE labels SET copy = 1", "UPDATE firmware_facts SET facts = '{}'",
 		"REPLACE INTO people SELECT id, name, 'engineer', badge, pin, state, at, by_person FROM people",
 	}
 	for _, table := range append([]string{"ledger", "ledger_head"}, chained...) {
