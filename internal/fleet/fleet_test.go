@@ -1,6 +1,8 @@
 package fleet_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -11,6 +13,7 @@ import (
 	"provision/internal/fleet"
 	"provision/internal/job"
 	"provision/internal/ota"
+	"provision/internal/records"
 	"provision/internal/simulator"
 )
 
@@ -174,6 +177,31 @@ func TestFilterAndMembers(t *testing.T) {
 			break
 		}
 	})
+}
+
+// TestNoAnswerWithoutRecords: a look-up that fails is no fleet without units.
+func TestNoAnswerWithoutRecords(t *testing.T) {
+	store := generated(t, 10, twoFleets(t))
+	img := ota.Read(nil)
+	a, err := fleet.Ask(t.Context(), store, img, fleet.Filter{})
+	check(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if a, err := fleet.Ask(ctx, store, img, fleet.Filter{}); !errors.Is(err, context.Canceled) || a.Units != 0 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	n := 0
+	for m, err := range a.Members(ctx) {
+		if n++; !errors.Is(err, context.Canceled) {
+			t.Errorf("%+v, %v", m, err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("the list has %d entries, want one error", n)
+	}
+	if _, err := fleet.Load(ctx, store, records.Unit{ID: 1}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Load: %v", err)
+	}
 }
 
 // TestJobsAreTheirUnits: what a profile tells of its units is what the records tell
