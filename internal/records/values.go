@@ -159,24 +159,38 @@ func (w Words) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
 // wordsLen is the length of the text of eight words.
 const wordsLen = 8*9 - 1
 
-// UnmarshalText reads what MarshalText wrote. It is written out by hand: a question
-// to a fleet reads the words of every unit.
+// UnmarshalText reads what MarshalText wrote.
 func (w *Words) UnmarshalText(text []byte) error {
-	var got Words
-	for i, c := range text {
-		digit := strings.IndexByte("0123456789abcdef", c)
-		switch {
-		case len(text) != wordsLen || (i%9 == 8) != (c == ' ') || c != ' ' && digit < 0:
-			return fmt.Errorf("%q is not eight eFuse words", text)
-		case c != ' ':
-			got[i/9] = got[i/9]<<4 | uint32(digit)
-		}
-	}
-	if len(text) == 0 {
-		return fmt.Errorf("no eFuse words")
+	got, ok := parseWords(string(text))
+	if !ok {
+		return fmt.Errorf("%q is not eight eFuse words", text)
 	}
 	*w = got
 	return nil
+}
+
+// parseWords is written out by hand: a question to a fleet reads the words of every
+// unit.
+func parseWords(text string) (w Words, ok bool) {
+	if len(text) != wordsLen {
+		return Words{}, false
+	}
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case i%9 == 8:
+			if c != ' ' {
+				return Words{}, false
+			}
+		case c >= '0' && c <= '9':
+			w[i/9] = w[i/9]<<4 | uint32(c-'0')
+		case c >= 'a' && c <= 'f':
+			w[i/9] = w[i/9]<<4 | uint32(c-'a'+10)
+		default:
+			return Words{}, false
+		}
+	}
+	return w, true
 }
 
 // finalWords scans the words of a complete unit; NULL is nil.
@@ -207,6 +221,7 @@ func plainBlocks(text string) (blocks []BlockWords, ok bool) {
 	if len(text) < 2 || len(text)%(itemLen+1) != 1 || text[0] != '[' || text[len(text)-1] != ']' {
 		return nil, false
 	}
+	blocks = make([]BlockWords, 0, len(text)/(itemLen+1))
 	for at := 1; at < len(text); at += itemLen + 1 {
 		item, sep := text[at:at+itemLen], text[at+itemLen]
 		digit, rest := item[len(open)], item[len(open)+1:]
@@ -214,11 +229,11 @@ func plainBlocks(text string) (blocks []BlockWords, ok bool) {
 			sep != ',' && at+itemLen+1 < len(text) {
 			return nil, false
 		}
-		b := BlockWords{Block: int(digit - '0')}
-		if b.Words.UnmarshalText([]byte(rest[len(middle):len(rest)-len(end)])) != nil {
+		words, ok := parseWords(rest[len(middle) : len(rest)-len(end)])
+		if !ok {
 			return nil, false
 		}
-		blocks = append(blocks, b)
+		blocks = append(blocks, BlockWords{int(digit - '0'), words})
 	}
 	return blocks, true
 }
