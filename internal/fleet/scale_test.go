@@ -33,9 +33,10 @@ type file struct {
 // sum is the SHA-256 of generated file n.
 func sum(n int) string { return fmt.Sprintf("%064x", n) }
 
-// generated are records of n complete units as a line leaves them, encrypted and with
-// Secure Boot V1: of two chip revisions, every tenth with file 2 as its bootloader and
-// the others with file 1, all with file 3 as table and file 4 as app. The regions that
+// generated are records of n complete units as a line leaves them, with Secure Boot V1:
+// every third of chip revision v3.1 and the others of v3.0, every tenth with file 2 as
+// its bootloader and the others with file 1, all with file 3 as table and file 4 as
+// app, all encrypted but for one in ten. The regions that
 // no file is in are left out: the question does not read them. It is SQL alone, past
 // the ledger: a line takes months for as many.
 func generated(t testing.TB, n int, files [4]file) *records.Store {
@@ -70,7 +71,7 @@ func generated(t testing.TB, n int, files [4]file) *records.Store {
 		INSERT INTO units (id, mac, serial, state, chip_revision, chip_package, flash_id, flash_size, station, custody, goal, created_at, completed_at, final_words)
 		SELECT n, printf('24:0a:c4:%02x:%02x:%02x', n >> 16 & 255, n >> 8 & 255, n & 255), 'SN-' || n, 'complete', iif(n % 3, 'v3.0', 'v3.1'),
 			'ESP32-D0WD-V3', 'c84016', 4194304, 'LINE', 'discard', '{"policy":"release"}', ?2, ?2,
-			printf('[{"block":0,"words":"07f3d584 c4%06x 0000240a 0000a200 00001135 f0000000 000003d4 00000000"},' ||
+			printf('[{"block":0,"words":"' || iif(n % 10 = 5, '0003d584', '07f3d584') || ' c4%06x 0000240a 0000a200 00001135 f0000000 000003d4 00000000"},' ||
 				'{"block":1,"words":"' || ?3 || '"},{"block":2,"words":"' || ?3 || '"},{"block":3,"words":"' || ?3 || '"}]', n)
 		FROM numbers`, n, at, hidden)
 	exec(`WITH places (flash_offset, name, file) AS (VALUES (0x1000, 'bootloader', 1), (0x8000, 'partition table', 3), (0x10000, 'app', 4))

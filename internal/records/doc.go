@@ -1,10 +1,10 @@
 // Package records keeps what was done to every unit, in one SQLite file: units,
 // runs, key fingerprints and sealed keys, burns (intended and observed), flash
-// regions, firmware, events, labels; who works at the stations and what they did
-// there besides; and what a station has done in a shift (Counts). It makes "one
-// serial, one MAC, one key" a constraint, and makes tampering show: every row that
-// counts is entered in a ledger whose entries are chained by SHA-256 (ledger.go,
-// Verify).
+// regions, firmware and what it is (Facts), events, labels; who works at the
+// stations and what they did there besides; and what a station has done in a shift
+// (Counts). It makes "one serial, one MAC, one key" a constraint, and makes
+// tampering show: every row that counts is entered in a ledger whose entries are
+// chained by SHA-256 (ledger.go, Verify).
 //
 // It does not know chips, fuses' meanings, serial ports, profiles, the order of
 // work, or how a sealed key is opened: sealed keys are opaque bytes here, and
