@@ -33,8 +33,9 @@ type life struct {
 	said     flow.Result // the last verdict
 	alive    bool        // there was one
 	happened map[string]int
-	story    []string
-	found    []string
+	outcome  string
+	story    []string // a line a contact
+	found    []string // what the judge says is wrong
 }
 
 // keyStream is the station's random source.
@@ -49,21 +50,28 @@ func newKeyStream(seed uint64, use byte) *keyStream {
 	return rand.NewChaCha8(s)
 }
 
-// live takes a unit through its life and returns how that ended.
-func (b *bench) live(ctx context.Context, p *plan) (outcome string, l *life) {
-	l = &life{
+// live takes a unit through its life.
+func (b *bench) live(ctx context.Context, p *plan) *life {
+	l := &life{
 		bench: b, plan: p, ctx: ctx, serial: fmt.Sprintf("SN-%d", p.seed),
 		random: newKeyStream(p.seed, 1), happened: map[string]int{},
 	}
 	l.unit = l.newUnit(p.chip, simulator.WithFaults(p.faults))
-	l.unit.Unfit, l.unit.Weak, l.unit.Worn, l.unit.Noisy = p.unfit, p.weak(), len(p.faults.WornSectors) > 0, p.noisy()
+	l.unit.Unfit, l.unit.Weak, l.unit.Worn = p.unfit, p.weak(), len(p.faults.WornSectors) > 0
+	l.unit.Noisy, l.unit.Hangs = p.noisy(), len(p.faults.Hang) > 0
 	check(b.t, l.unit.Chip.Preburn(p.former))
 	l.unit.Origin = l.unit.Chip.Fuses()
 	defer l.end()
-	outcome = l.toVerdict()
-	l.happened["ended as "+outcome]++
+	l.outcome = l.toVerdict()
+	l.happened["ended as "+l.outcome]++
 	l.afterwards()
-	return outcome, l
+	return l
+}
+
+// String tells the life, and what was wrong with it.
+func (l *life) String() string {
+	lines := append([]string{fmt.Sprintf("seed %d: %v: %s", l.seed, l.plan, l.outcome)}, l.story...)
+	return strings.Join(append(lines, l.found...), "\n  ")
 }
 
 func (l *life) newUnit(cfg simulator.Config, opts ...simulator.Option) *judge.Unit {
@@ -126,7 +134,7 @@ func (l *life) stands() (verdict string, stands bool) {
 		return "PASS", true
 	case l.said.Verdict == "PARK" && l.said.Code != "E502" && l.said.Code != "E209":
 		return "PARK " + string(l.said.Code), true
-	case l.said.Verdict == "FAIL" && (l.unfit != "" || l.unit.Weak || l.unit.Worn):
+	case l.said.Verdict == "FAIL" && (l.unfit != "" || l.unit.Weak || l.unit.Worn || l.said.Code == "E301" || l.said.Code == "E302"):
 		return "FAIL " + string(l.said.Code), true
 	}
 	return "", false
@@ -266,7 +274,7 @@ func (l *life) moveToGoodLine() {
 	check(l.t, err)
 	check(l.t, to.Preburn(from.Fuses()))
 	check(l.t, to.SetFlash(0, flash))
-	l.unit.Chip, l.unit.Noisy = to, false
+	l.unit.Chip, l.unit.Noisy, l.unit.Hangs = to, false, false
 	check(l.t, from.Close())
 	l.happened["moved to another line"]++
 }
@@ -336,7 +344,7 @@ func (l *life) clone() {
 
 // tell adds the contact to the story.
 func (l *life) tell(c *contact) {
-	line := fmt.Sprintf("%s %d: ", c.hurt.what, c.hurt.at)
+	line := fmt.Sprintf("%d: %s ", l.contacts, c.hurt)
 	if c.struck {
 		l.happened[c.hurt.what]++
 	}

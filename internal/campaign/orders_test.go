@@ -25,6 +25,7 @@ type order struct {
 	escrow           bool
 	withoutBootCheck bool
 	closed           bool     // download mode is closed, which needs revision v3.0
+	slow             bool     // the speed at which a chip understands whoever comes first
 	lock             []string // further lines of [lock]
 
 	// The bits of BLOCK0 that a finished unit has and a blank one has not, written
@@ -62,30 +63,28 @@ const (
 	releaseWord6 = absDone0 | jtagDis | consoleDis | dlEncrypt | dlDecrypt | dlCache
 )
 
-// orders are the kinds of units of a campaign. No two of them seal the same keys to
-// the same people and differ in what is burnt, but for the first three: so a unit
-// that comes to the wrong station is refused there.
+// orders are the kinds of units of a campaign.
 var orders = []*order{
 	{name: "release", secureBoot: true, encryption: "release",
 		word0: releaseWord0, word5: cryptConfig, word6: releaseWord6},
-	{name: "release, every lock", secureBoot: true, encryption: "release",
+	{name: "release, every lock", slow: true, secureBoot: true, encryption: "release",
 		lock: []string{"DISABLE_SDIO_HOST = true",
 			`freeze = ["FLASH_CRYPT_CNT", "DIS_CACHE", "FLASH_CRYPT_CONFIG", "ABS_DONE_0", "JTAG_DISABLE", "CONSOLE_DEBUG_DISABLE"]`},
 		word0: releaseWord0 | wrDisCryptCnt, word5: cryptConfig, word6: releaseWord6 | sdioDis},
-	{name: "release, download mode closed", secureBoot: true, encryption: "release", closed: true,
+	{name: "release, download mode closed", slow: true, secureBoot: true, encryption: "release", closed: true,
 		word0: releaseWord0 | uartDis, word5: cryptConfig, word6: releaseWord6},
 	{name: "release, escrow, not started", secureBoot: true, encryption: "release", escrow: true, withoutBootCheck: true,
 		word0: releaseWord0, word5: cryptConfig, word6: releaseWord6},
 	{name: "development", secureBoot: true, encryption: "development", escrow: true,
 		word0: lockedBlock1 | lockedBlock2 | cryptCntOnce | wrDisDisCache, word5: cryptConfig,
 		word6: absDone0 | jtagDis | consoleDis | dlDecrypt | dlCache},
-	{name: "encryption only", encryption: "release",
+	{name: "encryption only", slow: true, encryption: "release",
 		word0: lockedBlock1 | cryptCnt | wrDisDisCache | wrDisConfig | wrDisJTAG | wrDisConsole, word5: cryptConfig,
 		word6: jtagDis | consoleDis | dlEncrypt | dlDecrypt | dlCache},
 	{name: "encryption only, development", encryption: "development", escrow: true,
 		word0: lockedBlock1 | cryptCntOnce | wrDisDisCache, word5: cryptConfig,
 		word6: jtagDis | consoleDis | dlDecrypt | dlCache},
-	{name: "secure boot only", secureBoot: true,
+	{name: "secure boot only", slow: true, secureBoot: true,
 		word0: lockedBlock2 | wrDisDisCache | wrDisABSDone0 | wrDisJTAG, word6: absDone0 | jtagDis | consoleDis},
 }
 
@@ -127,6 +126,9 @@ func (o *order) profile() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("[station]\nname = \"CAMPAIGN\"")
+	if o.slow {
+		line("[link]\nbaud = [115200]")
+	}
 	line("[unit]\nserial = { pattern = \"^SN-[0-9]+$\", source = \"argument\" }")
 	if o.closed {
 		line("min_revision = \"v3.0\"")

@@ -260,7 +260,18 @@ func (p *plan) String() string {
 		fmt.Fprintf(&b, ", worn at %#x", f.WornSectors)
 	}
 	for _, h := range p.hurts {
-		fmt.Fprintf(&b, ", %s %d", h.what, h.at)
+		fmt.Fprintf(&b, ", %s", strings.TrimSuffix(h.String(), ":"))
 	}
 	return b.String()
+}
+
+// String says what is done and when.
+func (h hurt) String() string {
+	switch {
+	case h.what == nothing:
+		return "undisturbed:"
+	case h.at == 0:
+		return h.what + ":"
+	}
+	return fmt.Sprintf("%s %d:", h.what, h.at)
 }

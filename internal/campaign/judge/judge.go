@@ -43,6 +43,7 @@ type Unit struct {
 	Weak  bool   // a fuse that may never take
 	Worn  bool   // a flash cell that may not hold what is written
 	Noisy bool   // the line loses or changes bytes
+	Hangs bool   // it stops at some moment, and goes on only after a reset
 	// Stranger sits in the slot by mistake: it came in the middle of another unit's
 	// work, with another unit's label, or has another unit's MAC.
 	Stranger bool

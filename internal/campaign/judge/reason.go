@@ -62,7 +62,7 @@ var truths = map[string]func(*check, Contact) bool{
 	"E403": (*check).badFlash,
 	"E502": func(c *check, said Contact) bool { return c.unit != nil && c.unit.serial != said.Serial },
 	"E701": func(c *check, _ Contact) bool { return c.refuses() },
-	"E702": func(c *check, _ Contact) bool { return c.u.Noisy || c.refuses() },
+	"E702": func(c *check, _ Contact) bool { return c.u.Noisy || c.u.Hangs || c.refuses() },
 	// ERROR: the station, the line, the scan. What the line does is not judged; the
 	// station has no reason to be bad.
 	"E501": nil,

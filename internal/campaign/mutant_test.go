@@ -1,0 +1,121 @@
+package campaign
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// mutants are ways to get the work on a unit wrong, and what the judge has to say of
+// the units that come of it.
+var mutants = []mutant{
+	{"burn without an intent on disk", []edit{
+		{"../flow/burn.go", "id, err := r.intend(ctx, step, b, facts)", "id, err := int64(0), error(nil)"},
+	}, "I2: BLOCK"},
+	{"protect before compare", []edit{
+		{"../flow/burn.go", "if err := r.cfg.Records.MarkVerified(ctx, r.unit.ID, purposeOf(block), r.cfg.Now()); err != nil {", "if err := ctx.Err(); err != nil {"},
+	}, "I3: BLOCK1 is protected"},
+	{"enable before protect", []edit{
+		{"../efuse/plan.go", "p.foreign, p.outOfOrder, p.keys, p.cryptConfig, p.secureBoot, p.encryption,", "p.foreign, p.cryptConfig, p.secureBoot, p.keys, p.encryption,"},
+		{"../flow/finish.go", "if r.goal.FlashEncryption {\n\t\tsteps = append(steps, r.keySteps(1)...)", "if r.goal.FlashEncryption {\n\t\tsteps = append(steps, r.stageStep(\"burn FLASH_CRYPT_CONFIG\", efuse.StageCryptConfig, 0))\n\t}\n" +
+			"\tif r.goal.SecureBootV1 {\n\t\tsteps = append(steps, r.stageStep(\"burn ABS_DONE_0\", efuse.StageSecureBoot, 0))\n\t}\n\tif r.goal.FlashEncryption {\n\t\tsteps = append(steps, r.keySteps(1)...)"},
+	}, "I3: a feature is switched on"},
+	{"PASS before record", []edit{
+		{"../flow/finish.go", "err = r.cfg.Records.Complete(ctx, records.Completion{", "_ = (records.Completion{"},
+	}, "I6: PASS was shown"},
+	{"burn over what somebody else secured", []edit{
+		{"../flow/classify.go", "return fault.New(fault.ForeignSecured, step, errors.New(v.Reason))", "return nil"},
+	}, "I4: a part that somebody else secured was burnt"},
+	{"burn a part that is none for the job", []edit{
+		{"../flow/contact.go", "return r.flash.Protection()", "return nil"},
+		{"../flow/contact.go", "return fmt.Errorf(\"%w: it has %s, the job needs %s\", errFlash,", "_ = fmt.Errorf(\"%w: it has %s, the job needs %s\", errFlash,"},
+	}, "is not true of this unit"},
+	{"verify flash by what was sent", []edit{
+		{"../flow/flash.go", "if sum != g.md5 {", "if sum != g.md5 && false {"},
+	}, "I6: PASS, and the flash at"},
+	{"shut the door before the last lock", []edit{
+		{"../efuse/plan.go", "p.encryption, p.locks, p.freeze, p.downloadMode,", "p.encryption, p.downloadMode, p.locks, p.freeze,"},
+		{"../flow/finish.go", "if len(r.goal.Locks) > 0 {", "if r.goal.UARTDownloadDis {\n\t\tsteps = append(steps, r.stageStep(closeDownload, efuse.StageDownloadMode, 0))\n\t}\n\tif len(r.goal.Locks) > 0 {"},
+	}, "I3: UART_DOWNLOAD_DIS"},
+	{"work on a finished unit", []edit{
+		{"../flow/classify.go", "if r.unit != nil && r.unit.State == records.StateComplete {", "if false {"},
+	}, "is not true of this unit"},
+}
+
+// mutant is a change of some source files.
+type mutant struct {
+	name  string
+	edits []edit
+	want  string
+}
+
+type edit struct{ file, old, new string }
+
+// apply returns the changed files by the absolute names of the ones they replace.
+func (m mutant) apply(t *testing.T) map[string]string {
+	t.Helper()
+	changed := map[string]string{}
+	for _, e := range m.edits {
+		path, err := filepath.Abs(e.file)
+		check(t, err)
+		source, ok := changed[path]
+		if !ok {
+			text, err := os.ReadFile(path)
+			check(t, err)
+			source = string(text)
+		}
+		if n := strings.Count(source, e.old); n != 1 {
+			t.Fatalf("%s: the line to change is in %s %d times: %s", m.name, e.file, n, e.old)
+		}
+		changed[path] = strings.Replace(source, e.old, e.new, 1)
+	}
+	return changed
+}
+
+// test lives through some lives with the changed sources, which are nowhere but in a
+// temporary folder.
+func (m mutant) test(t *testing.T) (output string, err error) {
+	t.Helper()
+	dir, replace := t.TempDir(), map[string]string{}
+	for path, source := range m.apply(t) {
+		replace[path] = filepath.Join(dir, filepath.Base(path))
+		check(t, os.WriteFile(replace[path], []byte(source), 0o600))
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	check(t, err)
+	check(t, os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600))
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", filepath.Join(dir, "overlay.json"), "-run", "TestCampaign$", ".")
+	cmd.Env = append(os.Environ(), "PROVISION_CAMPAIGN_FIRST=1", "PROVISION_CAMPAIGN_UNITS=180")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// TestMutants changes the product as mutants say, one at a time: the campaign has to
+// notice, and for the right reason. It compiles for each, so it runs only when asked
+// for (docs/evidence.md).
+func TestMutants(t *testing.T) {
+	if os.Getenv("PROVISION_MUTANTS") == "" {
+		t.Skip("compiles the package once per mutant; set PROVISION_MUTANTS=1")
+	}
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			out, err := m.test(t)
+			switch {
+			case err == nil:
+				t.Error("not noticed")
+			case !strings.Contains(out, m.want):
+				t.Errorf("noticed, but not as %q:\n%.3000s", m.want, out)
+			}
+		})
+	}
+}
+
+// TestMutantsApply: each mutant still finds the lines it changes.
+func TestMutantsApply(t *testing.T) {
+	for _, m := range mutants {
+		m.apply(t)
+	}
+}
