@@ -67,8 +67,8 @@ var allowed = map[string]struct {
 		"the station at work: it decides what a scan or a badge means; it never draws, and touches units only through the floor",
 	},
 	"provision/internal/tui/board": {
-		[]string{"shift", "flow", "floor", "fault", "catalog", "scanner", "mailbox", "tui/noquery"},
-		"the screen draws events and sends intents: killing it must not hurt a unit, so it opens no port and no database",
+		[]string{"shift", "flow", "floor", "fault", "catalog", "scanner", "people", "mailbox", "tui/noquery"},
+		"the screen draws events and sends intents: killing it must not hurt a unit, so it opens no port and no database; of people it knows what a PIN is",
 	},
 	"provision/internal/tui": {
 		[]string{"flow", "fault", "mailbox", "tui/noquery"},

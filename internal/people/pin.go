@@ -17,11 +17,10 @@ var (
 	ErrWeakPIN = errors.New("PIN is too easy to guess")
 )
 
-// Lengths of a PIN, in characters.
-const (
-	minPIN = 4
-	maxPIN = 64
-)
+// MaxPIN is the length of the longest PIN, in characters.
+const MaxPIN = 64
+
+const minPIN = 4 // the shortest
 
 // What new PINs are hashed with, and how long salt and hash are, in bytes. Source:
 // OWASP Password Storage Cheat Sheet, Argon2id "m=19456 (19 MiB), t=2, p=1"; RFC
@@ -36,7 +35,7 @@ const (
 // checkPIN reports what is wrong with the form of a PIN.
 func checkPIN(pin string) error {
 	n := utf8.RuneCountInString(pin)
-	if n < minPIN || n > maxPIN || !utf8.ValidString(pin) {
+	if n < minPIN || n > MaxPIN || !utf8.ValidString(pin) {
 		return ErrPINForm
 	}
 	for _, r := range pin {

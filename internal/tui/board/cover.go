@@ -66,7 +66,7 @@ func (p painter) drawScan(a area) {
 	p.column(a, y, bold, do)
 }
 
-// drawPIN asks for a PIN and shows a dot for each digit.
+// drawPIN asks for a PIN and shows a dot for each character.
 func (p painter) drawPIN(a area) {
 	who := p.pin.Name
 	if p.pin.Role != "" {
@@ -77,7 +77,8 @@ func (p painter) drawPIN(a area) {
 		dot = "*"
 	}
 	y := p.column(a, 1, bold, p.tx.Text("pin.ask", "name", strings.TrimSpace(who)))
-	dots := strings.TrimRight(strings.Repeat(dot+" ", len([]rune(p.typed))), " ")
+	n := min(len([]rune(p.typed)), (a.w-4)/2) // as many as there is room for: a PIN may be longer
+	dots := strings.TrimRight(strings.Repeat(dot+" ", max(0, n)), " ")
 	a.put(1, y+1, bold, "> "+dots+"_")
 	y += 3
 	if p.refuse {

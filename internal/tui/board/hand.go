@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"provision/internal/people"
 	"provision/internal/shift"
 )
 
@@ -51,11 +52,9 @@ const (
 	leave // the station, while units are at work
 )
 
-// Longest entries. A fingerprint is the longest thing that is looked up.
-const (
-	mostPIN  = 16
-	mostText = 80
-)
+// mostText is the longest line of text: a fingerprint is the longest thing that is
+// looked up.
+const mostText = 80
 
 // Keys that are no characters.
 const (
@@ -163,7 +162,7 @@ func (m model) answerPIN(key rune) (model, []shift.Intent) {
 		m.typed, m.refuse = "", false
 		return m, []shift.Intent{{Kind: shift.PINGiven, Text: pin}}
 	}
-	return m.edit(key, mostPIN), nil
+	return m.edit(key, people.MaxPIN), nil
 }
 
 func (m model) answerChoice(key rune) (model, []shift.Intent) {

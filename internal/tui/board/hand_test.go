@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"provision/internal/flow"
+	"provision/internal/people"
 	"provision/internal/shift"
 )
 
@@ -251,6 +252,19 @@ func TestLanguageGoesRound(t *testing.T) {
 	}
 	if !slices.Equal(seen, []string{"de", "zh", "en", "de"}) {
 		t.Errorf("went through %v", seen)
+	}
+}
+
+// TestLongPIN: the longest PIN that people can have can be typed, also where the field
+// shows a part of it.
+func TestLongPIN(t *testing.T) {
+	long := strings.Repeat("z9", people.MaxPIN/2)
+	m, _ := typed(scene(t, "pin"), strings.Repeat("<backspace>", 3)+long+"9")
+	if got := m.render(80, 24, mono, texts(t, "en")); strings.Contains(got, "z9") || !strings.Contains(got, "● ●_") {
+		t.Errorf("\n%s", got)
+	}
+	if _, got := typed(m, "<enter>"); !slices.Equal(got, []shift.Intent{{Kind: shift.PINGiven, Text: long}}) {
+		t.Errorf("sent %v", got)
 	}
 }
 

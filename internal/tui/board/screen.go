@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -13,6 +12,7 @@ import (
 	"provision/internal/catalog"
 	"provision/internal/flow"
 	"provision/internal/mailbox"
+	"provision/internal/people"
 	"provision/internal/scanner"
 	"provision/internal/shift"
 	"provision/internal/tui/noquery"
@@ -269,8 +269,7 @@ func (s screen) take(events []scanner.Event) screen {
 		case scanner.Scan:
 			s = s.scanned(ev.Text)
 		case scanner.Broken:
-			s.model = s.model.say("scan.broken")
-			s.model.bell = max(s.model.bell, double)
+			s = s.broken()
 		case scanner.Key:
 			s = s.press(ev.Rune)
 		}
@@ -278,15 +277,17 @@ func (s screen) take(events []scanner.Event) screen {
 	return s
 }
 
-// scanned is a text that came as fast as a scanner sends it. Where a PIN is asked for
-// it may have been typed on a block of digits; on the look-up line it is looked up.
+// scanned is a text that came as fast as a scanner sends it. On the look-up line it is
+// looked up. While a PIN is asked for it may be that, from quick fingers: it is never
+// sent as a scan, because the station shows what was scanned. A badge that is read
+// instead is the station's to know.
 func (s screen) scanned(text string) screen {
 	switch {
-	case s.model.pin != nil && strings.Trim(text, "0123456789") == "":
-		for _, r := range text {
-			s = s.press(r)
-		}
-		return s.press(keyEnter)
+	case s.model.pin != nil && errors.Is(people.WeakPIN(text), people.ErrPINForm):
+		return s.broken()
+	case s.model.pin != nil:
+		s.model.typed, s.model.refuse = "", false // what was typed before is not part of it
+		s.cfg.Send(shift.Intent{Kind: shift.PINGiven, Text: text})
 	case s.model.asking.kind == lookup:
 		s.model = s.model.unasked()
 		s.cfg.Send(shift.Intent{Kind: shift.Lookup, Text: text})
@@ -294,6 +295,18 @@ func (s screen) scanned(text string) screen {
 		s.cfg.Send(shift.Intent{Kind: shift.Scanned, Text: text})
 	}
 	s.model.touched, s.model.hushed = s.model.now, true
+	return s
+}
+
+// broken tells that a scan cannot be used, and forgets what there is of a PIN: a part
+// of it may have been in that.
+func (s screen) broken() screen {
+	note := "scan.broken"
+	if s.model.pin != nil {
+		s.model.typed, note = "", "pin.again"
+	}
+	s.model = s.model.say(note)
+	s.model.bell = max(s.model.bell, double)
 	return s
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"provision/internal/flow"
+	"provision/internal/people"
 	"provision/internal/shift"
 )
 
@@ -205,6 +206,48 @@ func TestFastFingers(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestQuickPIN: while a PIN is asked for, nothing that comes in a burst is shown or
+// sent as a scan, whatever it is made of.
+func TestQuickPIN(t *testing.T) {
+	long := strings.Repeat("x7", people.MaxPIN/2)
+	for _, c := range []struct {
+		name string
+		keys []string // each a burst
+		want []shift.Intent
+	}{
+		{"letters and digits", []string{"ab12cd\r"}, []shift.Intent{{Kind: shift.PINGiven, Text: "ab12cd"}}},
+		{"a badge", []string{"BADGE-C1\r"}, []shift.Intent{{Kind: shift.PINGiven, Text: "BADGE-C1"}}},
+		{"a badge after half a PIN", []string{"1", "BADGE-C1\r"}, []shift.Intent{{Kind: shift.PINGiven, Text: "BADGE-C1"}}},
+		{"the longest", []string{long + "\r"}, []shift.Intent{{Kind: shift.PINGiven, Text: long}}},
+		{"too long for a PIN", []string{long + "1\r", "q", "w", "1", "2", "\r"}, []shift.Intent{{Kind: shift.PINGiven, Text: "qw12"}}},
+		{"cut short", []string{"1", "ab12cd", "q", "w", "1", "2", "\r"}, []shift.Intent{{Kind: shift.PINGiven, Text: "qw12"}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := start(t, nil)
+				r.tell(shift.Event{Event: flow.Event{Kind: shift.PINAsked}, Person: &shift.PersonFacts{Name: "Cleo", Role: "lead"}})
+				r.sleep(300 * time.Millisecond)
+				before := len(r.out.String())
+				for _, k := range c.keys {
+					if _, err := io.WriteString(r.keys, k); err != nil {
+						t.Fatal(err)
+					}
+					r.sleep(400 * time.Millisecond)
+					if shown := strings.TrimRight(k, "\r"); len(shown) > 1 && r.shows(shown[:4], before) {
+						t.Errorf("%.10q is shown", shown)
+					}
+				}
+				if got := r.sent(); !slices.Equal(got, c.want) {
+					t.Errorf("sent %v, want %v", got, c.want)
+				}
+				if err := r.close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 // TestLanguageKey: the whole screen changes its language at once.

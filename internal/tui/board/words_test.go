@@ -72,7 +72,7 @@ func TestAllWordsAreThere(t *testing.T) {
 	for _, kind := range []string{"record", "history", "details", "fault", "none"} {
 		keys = append(keys, "page."+kind)
 	}
-	keys = append(keys, "plain.ok", "plain.warn", "plain.bad", "scan.broken", "note.no_slot", "ask.yes_park", "ask.lookup", "ask.lookup_keys", "ask.code", "ask.code_keys",
+	keys = append(keys, "plain.ok", "plain.warn", "plain.bad", "scan.broken", "pin.again", "note.no_slot", "ask.yes_park", "ask.lookup", "ask.lookup_keys", "ask.code", "ask.code_keys",
 		"floor.starting", "floor.no_job", "floor.not_armed", "floor.arm_now", "floor.closing", "selftest.running", "selftest.good")
 	for _, lang := range []string{"en", "de", "zh"} {
 		tx := texts(t, lang)
