@@ -244,23 +244,29 @@ func TestUnknownForOtherReasons(t *testing.T) {
 	}
 }
 
+// appForV31 is a signed app for chips of revision v3.1 and later.
+func appForV31(t *testing.T) []byte {
+	t.Helper()
+	im, err := image.Parse(newApp(t, simulator.AppSpec{}))
+	check(t, err)
+	im.MinRev = 301
+	app, err := image.Build(image.Spec{Header: im.Header, Segments: im.Segments})
+	check(t, err)
+	return signed(t, ours(), app)
+}
+
 // TestUnitsAreToldApart: units with the same files are judged together only where all
 // else that matters is the same as well.
 func TestUnitsAreToldApart(t *testing.T) {
 	store := generated(t, 30, twoFleets(t))
 	app := newApp(t, simulator.AppSpec{})
-	im, err := image.Parse(app)
-	check(t, err)
-	im.MinRev = 301
-	newer, err := image.Build(image.Spec{Header: im.Header, Segments: im.Segments})
-	check(t, err)
 	for _, v := range []struct {
 		name string
 		data []byte
 		want string
 	}{
 		{"by their fuses", app, "27 REFUSED not-signed, 3 REFUSED not-signed"}, // what they print differs
-		{"by their chips", signed(t, ours(), newer), "9 ACCEPTED, 20 REFUSED chip-too-old, 1 REFUSED other-key"},
+		{"by their chips", appForV31(t), "9 ACCEPTED, 20 REFUSED chip-too-old, 1 REFUSED other-key"},
 	} {
 		a, err := fleet.Ask(t.Context(), store, ota.Read(v.data), fleet.Filter{})
 		check(t, err)

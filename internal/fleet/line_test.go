@@ -35,6 +35,7 @@ type product struct {
 	app        simulator.AppSpec        // likewise
 	table      string                   // CSV; empty: twoSlots
 	station    string                   // empty: LINE
+	unit       string                   // further lines of [unit]
 }
 
 const twoSlots = `nvs,     data, nvs, 0x9000,  0x3000,
@@ -103,7 +104,7 @@ func (p product) profile() string {
 	if p.station == "" {
 		p.station = "LINE"
 	}
-	fmt.Fprintf(&b, "[station]\nname = %q\n[unit]\nserial = { pattern = \"^SN-[0-9]{4}$\", source = \"argument\" }\n", p.station)
+	fmt.Fprintf(&b, "[station]\nname = %q\n[unit]\nserial = { pattern = \"^SN-[0-9]{4}$\", source = \"argument\" }\n%s\n", p.station, p.unit)
 	b.WriteString("[images]\nbootloader = \"bootloader.bin\"\npartition_table = \"partitions.csv\"\napp = \"app.bin\"\n[secure_boot]\n")
 	if p.secureBoot {
 		b.WriteString("version = 1\npublic_key = \"public.pem\"\n")
