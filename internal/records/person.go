@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Role is what a person may do.
@@ -41,8 +43,9 @@ var _ fmt.Formatter = Person{}
 // SavePerson records who a person is from now on; what was known before stays as
 // history. Active false removes the person. Spaces round the name are dropped.
 // ErrBadgeUsed when the badge is another active person's; ErrInvalid for a name
-// that is empty or longer than 64 bytes, another role, a badge that is no SHA-256,
-// a PIN that is no argon2id hash.
+// that is empty, longer than 64 bytes or not all printable, another role, a badge
+// that is no SHA-256, a PIN that is no argon2id hash. A person with a name of old
+// that is not printable can still be removed.
 func (s *Store) SavePerson(ctx context.Context, p Person) error {
 	err := p.check()
 	if err == nil {
@@ -58,6 +61,9 @@ func (p *Person) check() error {
 	if p.Name == "" || len(p.Name) > maxName {
 		return fmt.Errorf("%w: a name has 1 to %d bytes, this one has %d", ErrInvalid, maxName, len(p.Name))
 	}
+	if p.Active && !printable(p.Name) {
+		return fmt.Errorf("%w: a name is made of characters that can be printed, %q is not", ErrInvalid, p.Name)
+	}
 	if p.Role != RoleOperator && p.Role != RoleLead && p.Role != RoleEngineer {
 		return fmt.Errorf("%w: role %q", ErrInvalid, p.Role)
 	}
@@ -70,6 +76,12 @@ func (p *Person) check() error {
 		return fmt.Errorf("%w: the PIN is not given as an argon2id hash", ErrInvalid)
 	}
 	return nil
+}
+
+// printable reports whether a terminal shows text as it is: no control characters,
+// none that turn the direction of writing, no bytes that are not UTF-8.
+func printable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func (t *txn) savePerson(ctx context.Context, p Person) error {

@@ -87,6 +87,11 @@ func TestSavePersonRefuses(t *testing.T) {
 	for name, edit := range map[string]func(*Person){
 		"no name":         func(p *Person) { p.Name = " \t" },
 		"long name":       func(p *Person) { p.Name = strings.Repeat("ü", 32) + "x" },
+		"escape":          func(p *Person) { p.Name = "A\x1b[2Jda" },
+		"second line":     func(p *Person) { p.Name = "A\nda" },
+		"C1 control":      func(p *Person) { p.Name = "A\u009bda" },
+		"right to left":   func(p *Person) { p.Name = "A\u202eda" },
+		"no UTF-8":        func(p *Person) { p.Name = "A\xffda" },
 		"no role":         func(p *Person) { p.Role = "" },
 		"other role":      func(p *Person) { p.Role = "owner" },
 		"no time":         func(p *Person) { p.At = time.Time{} },
@@ -104,9 +109,28 @@ func TestSavePersonRefuses(t *testing.T) {
 			t.Errorf("%s: the error repeats the secret: %v", name, err)
 		}
 	}
-	p := ada()
-	p.Name = strings.Repeat("ü", 32)
+	for _, name := range []string{strings.Repeat("ü", 32), "Ada of Lovelace", "王小明", "O'Neil-Å"} {
+		p := ada()
+		p.Name, p.Badge = name, sum("badge of %s", name)
+		must(t, s.SavePerson(t.Context(), p))
+	}
+}
+
+// TestPersonOfOldIsRemoved: a name that is refused today goes the way of all others.
+func TestPersonOfOldIsRemoved(t *testing.T) {
+	t.Parallel()
+	s := openTemp(t)
+	exec(t, raw(t, s.Path()), "INSERT INTO people (name, role, badge, pin, state, at, by_person) VALUES (?, 'lead', '', '', 'active', ?, '')",
+		"A\ada", noon.Format(timeLayout))
+	p, err := s.PersonByName(t.Context(), "A\ada")
+	must(t, err)
+	p.At = noon
+	wantErr(t, s.SavePerson(t.Context(), p), ErrInvalid)
+	p.Active = false
 	must(t, s.SavePerson(t.Context(), p))
+	if people, err := s.People(t.Context()); err != nil || len(people) != 0 {
+		t.Errorf("people = %s, %v", people, err)
+	}
 }
 
 func TestNothingShowsAPersonsSecrets(t *testing.T) {
