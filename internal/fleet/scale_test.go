@@ -100,11 +100,11 @@ func twoFleets(t testing.TB) [4]file {
 	}
 }
 
-// answerLimit is several times what a fleet of 100,000 takes where nothing else is
-// going on; what it took is in the log of the test.
-const answerLimit = 5 * time.Second
+// answerLimit is how long a fleet of 100,000 may take where nothing else is going on.
+// It is held against the time of the processors: others who use them too would make
+// any limit wrong.
+const answerLimit = 2 * time.Second
 
-// TestHundredThousandUnits asks once, and up to three times where the machine is busy.
 func TestHundredThousandUnits(t *testing.T) {
 	if testing.Short() {
 		t.Skip("generates 100,000 records")
@@ -112,22 +112,15 @@ func TestHundredThousandUnits(t *testing.T) {
 	n := *scaleUnits
 	store := generated(t, n, twoFleets(t))
 	img := ota.Read(signed(t, ours(), newApp(t, simulator.AppSpec{})))
-	limit := answerLimit * time.Duration(max(n, 100_000)) / 100_000
-	took := limit
-	for range 3 {
-		start := time.Now()
-		a, err := fleet.Ask(t.Context(), store, img, fleet.Filter{})
-		check(t, err)
-		took = time.Since(start)
-		if want := fmt.Sprintf("%d ACCEPTED, %d REFUSED other-key", n-n/10, n/10); told(a) != want {
-			t.Fatalf("%s; want %s", told(a), want)
-		}
-		if took < limit {
-			break
-		}
+	start, used := time.Now(), cpuTime()
+	a, err := fleet.Ask(t.Context(), store, img, fleet.Filter{})
+	took, used := time.Since(start), cpuTime()-used
+	check(t, err)
+	if want := fmt.Sprintf("%d ACCEPTED, %d REFUSED other-key", n-n/10, n/10); told(a) != want {
+		t.Errorf("%s; want %s", told(a), want)
 	}
-	t.Logf("%d units answered in %v", n, took)
-	if took >= limit && !race {
+	t.Logf("%d units answered in %v, %v of them computing", n, took, used)
+	if limit := answerLimit * time.Duration(max(n, 100_000)) / 100_000; used > limit && !race {
 		t.Errorf("it may take %v", limit)
 	}
 }
