@@ -1,0 +1,360 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"provision/internal/campaign/judge"
+	"provision/internal/demo"
+	"provision/internal/keys"
+	"provision/internal/records"
+	"provision/internal/simulator"
+)
+
+// killKind is a station of which processes are killed, and the unit in its slot.
+type killKind struct {
+	name string
+	// served says that the chip lives in another process and keeps its power. Else it
+	// dies with the station, and its firmware starts when it is taken up again.
+	served bool
+	escrow bool // the owner keeps the keys
+	closed bool // download mode is closed at the end
+}
+
+var killKinds = []killKind{
+	{name: "served", served: true},
+	{name: "sim", escrow: true},
+	{name: "sim, closed", closed: true},
+}
+
+// killSerial is the first number of the station's sequence. A second one would be
+// one too many.
+const killSerial = "AB-000001"
+
+func (k killKind) profile(product, owner string) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("[station]\nname = \"KILLED\"\narmed = true")
+	if k.served {
+		line("[link]\nreset = \"none\"")
+	}
+	line("[unit]\nflash_size = \"4MB\"")
+	line(`serial = { pattern = "^AB-[0-9]{6}$", source = "sequence", prefix = "AB-", next = "000001" }`)
+	if k.closed {
+		line("min_revision = \"v3.0\"")
+	}
+	line("[images]")
+	line("bootloader = %q", filepath.Join(product, "bootloader.bin"))
+	line("partition_table = %q", filepath.Join(product, "partition-table.bin"))
+	line("app = %q", filepath.Join(product, "app-signed.bin"))
+	line("[secure_boot]\nversion = 1\npublic_key = %q", filepath.Join(product, "app-public.pem"))
+	line("[flash_encryption]\nmode = \"host\"\npolicy = \"release\"")
+	if k.closed {
+		line("[lock]\nUART_DOWNLOAD_DIS = true")
+	}
+	if k.escrow {
+		line("[keys]\ncustody = \"escrow\"\nrecipients = [%q]", owner)
+	}
+	if !k.served {
+		line("[boot_check]\nexpect = %q\nseconds = 5", demo.Says)
+	}
+	return b.String()
+}
+
+// uartDis is UART_DOWNLOAD_DIS, in word 0 of BLOCK0.
+const uartDis = 1 << 27
+
+// order is what the unit has to come to, from docs/profile.md and the fuse map of
+// the ESP32 TRM, and where the demo's firmware lies.
+func (k killKind) order() judge.Order {
+	o := judge.Order{
+		SecureBoot: true, Encryption: true, Escrow: k.escrow, Project: "demo",
+		Final: [8]uint32{
+			0: 1<<7 | 1<<16 | 1<<8 | 1<<17 | 0x7F<<20 | 1<<3 | 1<<10 | 1<<12 | 1<<14 | 1<<15,
+			5: 0xF << 28,
+			6: 1<<4 | 1<<6 | 1<<2 | 7<<7,
+		},
+		Regions: []int64{0, 0x1000, 0x8000, 0xf000, 0x20000}, Volatile: 0xf000,
+	}
+	if k.closed {
+		o.Final[0] |= uartDis
+	}
+	return o
+}
+
+// killBench is a folder with a station in it, and its one unit.
+type killBench struct {
+	t    *testing.T
+	kind killKind
+	dir  string // the station's own: everything it writes is in here
+	port string
+	unit *judge.Unit
+	own  keys.Identity // the owner's
+
+	served *simulator.Chip
+	held   []map[string][]byte // the station's files, as they lay there after each kill
+	said   []string            // everything it printed
+}
+
+// killProduct is the firmware of all units, made once in a folder of its own.
+var killProduct = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "provision-product-")
+	if err != nil {
+		return "", err
+	}
+	return dir, demo.Write(dir)
+})
+
+// memoryDir is a new folder, in memory where the system has room for it: kill -9
+// takes nothing from the system's own cache, and a thousand runs would wait for the
+// disk.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	const memory, room = "/dev/shm", 512 << 20
+	var volume unix.Statfs_t
+	if unix.Statfs(memory, &volume) != nil || volume.Bavail*uint64(volume.Bsize) < room {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(memory, "provision-kill-")
+	mustDo(t, err)
+	t.Cleanup(func() { mustDo(t, os.RemoveAll(dir)) })
+	return dir
+}
+
+func mustDo(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newKillBench makes the station and puts a blank unit into its slot.
+func newKillBench(t *testing.T, k killKind) *killBench {
+	t.Helper()
+	product, err := killProduct()
+	mustDo(t, err)
+	root := memoryDir(t)
+	b := &killBench{t: t, kind: k, dir: filepath.Join(root, "station")}
+	mustDo(t, os.MkdirAll(filepath.Join(b.dir, "tmp"), 0o755))
+	b.own, err = keys.CreateOwnerIdentity(filepath.Join(root, "owner.txt"))
+	mustDo(t, err)
+	mustDo(t, os.WriteFile(filepath.Join(b.dir, "line.toml"), []byte(k.profile(product, b.own.Recipient().String())), 0o644))
+	cfg := simulator.DefaultConfig()
+	b.unit = &judge.Unit{Config: cfg, Order: k.order()}
+	if k.served {
+		b.serve(cfg)
+		b.unit.Origin = b.served.Fuses()
+		return b
+	}
+	b.port = "sim:" + filepath.Join(root, "unit")
+	mustDo(t, simulator.Create(filepath.Join(root, "unit"), cfg))
+	b.look(func() { b.unit.Origin = b.unit.Chip.Fuses() })
+	return b
+}
+
+// serve offers a chip from this process, as provision sim serve does.
+func (b *killBench) serve(cfg simulator.Config) {
+	b.t.Helper()
+	b.served = simulator.New(cfg, simulator.WithDownloadMode())
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	mustDo(b.t, err)
+	b.port = "tcp://" + l.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	over := make(chan error, 1)
+	go func() { over <- simulator.Serve(ctx, l, b.served) }()
+	b.t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-over, b.served.Close()); err != nil {
+			b.t.Error(err)
+		}
+	})
+}
+
+// look calls f while the unit's chip can be looked at.
+func (b *killBench) look(f func()) {
+	b.t.Helper()
+	if b.kind.served {
+		b.unit.Chip = b.served
+		f()
+		return
+	}
+	// A program that is started meanwhile holds the lock of the chip until it is there.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	chip, err := simulator.Open(strings.TrimPrefix(b.port, "sim:"))
+	mustDo(b.t, err)
+	b.unit.Chip = chip
+	f()
+	mustDo(b.t, chip.Close())
+}
+
+// station is the program at work, with these settings in its environment.
+func (b *killBench) station(settings ...string) *exec.Cmd {
+	cmd := exec.Command("provision", "run", "--station", "line.toml", "--port", b.port, "--json")
+	cmd.Dir = b.dir
+	cmd.Env = append(os.Environ(), "HOME="+b.dir, "XDG_STATE_HOME="+filepath.Join(b.dir, ".state"), "TMPDIR="+filepath.Join(b.dir, "tmp"),
+		"USER=anna", "PROVISION_SIM_DIR=", "PROVISION_STATION=", "PROVISION_DB=")
+	cmd.Env = append(cmd.Env, settings...)
+	return cmd
+}
+
+// killLimit bounds a run: one that waits for ever is killed and fails the test.
+const killLimit = 60 * time.Second
+
+// ending is how a run of the program ended.
+type ending struct {
+	killed  bool
+	exit    int
+	run     string // its name, from its first line
+	verdict string
+	code    string
+	took    time.Duration
+}
+
+// run lets the station work. After a delay that is not 0 it is killed.
+func (b *killBench) run(delay time.Duration, settings ...string) ending {
+	b.t.Helper()
+	cmd := b.station(settings...)
+	var out, told bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &told
+	began := time.Now()
+	mustDo(b.t, cmd.Start())
+	limit := killLimit
+	if delay > 0 {
+		limit = delay
+	}
+	killer := time.AfterFunc(limit, func() { _ = cmd.Process.Kill() })
+	_ = cmd.Wait() // how it ended is in ProcessState
+	killer.Stop()
+	e := ending{took: time.Since(began), exit: cmd.ProcessState.ExitCode()}
+	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	e.killed = ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+	if e.killed && e.took > killLimit {
+		b.t.Fatalf("a run did not end within %v:\n%s%s", killLimit, out.String(), told.String())
+	}
+	e.read(out.Bytes())
+	b.said = append(b.said, out.String(), told.String())
+	return e
+}
+
+// read takes what the run said of itself. The last line may be half a line.
+func (e *ending) read(out []byte) {
+	for line := range bytes.Lines(out) {
+		var ev struct{ Kind, Run, Verdict, Code string }
+		if json.Unmarshal(line, &ev) != nil {
+			continue
+		}
+		e.run = ev.Run
+		if ev.Kind == "run.finished" {
+			e.verdict, e.code = ev.Verdict, ev.Code
+		}
+	}
+}
+
+// lastWords is the end of what each run said.
+func (b *killBench) lastWords() string {
+	var out strings.Builder
+	for _, text := range b.said {
+		lines := strings.SplitAfter(text, "\n")
+		out.WriteString(strings.Join(lines[max(0, len(lines)-6):], "") + "--\n")
+	}
+	return out.String()
+}
+
+// files is everything in the station's folder.
+func (b *killBench) files() map[string][]byte {
+	b.t.Helper()
+	out := map[string][]byte{}
+	mustDo(b.t, filepath.WalkDir(b.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		name, err := filepath.Rel(b.dir, path)
+		if err == nil {
+			out[name], err = os.ReadFile(path)
+		}
+		return err
+	}))
+	return out
+}
+
+// judged holds the unit against the records as they lie there: f asks the judge. The
+// files are copied first, so that the station finds what it left. complete says that
+// the unit is on record as finished.
+func (b *killBench) judged(f func(*judge.Judge) ([]judge.Violation, error)) (complete bool) {
+	b.t.Helper()
+	dir, err := os.MkdirTemp(filepath.Dir(b.dir), "copy")
+	mustDo(b.t, err)
+	defer func() { mustDo(b.t, os.RemoveAll(dir)) }()
+	files := b.files()
+	path := filepath.Join(dir, "provision.db")
+	for _, suffix := range []string{"", "-wal"} {
+		if data, ok := files["provision.db"+suffix]; ok {
+			mustDo(b.t, os.WriteFile(path+suffix, data, 0o600))
+		}
+	}
+	store, err := records.Open(b.t.Context(), path)
+	mustDo(b.t, err)
+	defer func() { mustDo(b.t, store.Close()) }()
+	if _, err := store.Verify(b.t.Context()); err != nil {
+		b.t.Errorf("the records do not hold: %v", err)
+	}
+	j, err := judge.Open(path, b.identity(), b.own)
+	mustDo(b.t, err)
+	defer func() { mustDo(b.t, j.Close()) }()
+	b.look(func() {
+		found, err := f(j)
+		mustDo(b.t, err)
+		for _, v := range found {
+			b.t.Error(v)
+		}
+		mac := b.unit.Chip.MAC()
+		u, err := store.UnitByMAC(b.t.Context(), hexMAC(mac))
+		complete = err == nil && u.State == records.StateComplete
+	})
+	return complete
+}
+
+// identity is the station's; the owner's while there is none, which opens nothing
+// that matters then.
+func (b *killBench) identity() keys.Identity {
+	b.t.Helper()
+	id, err := keys.LoadIdentity(filepath.Join(b.dir, "station-identity.txt"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return b.own
+	}
+	mustDo(b.t, err)
+	return id
+}
+
+// usual are the files a station leaves that ended in order.
+var usual = []string{".state/provision/last-database", "line.toml", "provision.db", "station-identity.txt"}
+
+// leftovers are files that nobody needs any more.
+func (b *killBench) leftovers() (out []string) {
+	for _, name := range slices.Sorted(maps.Keys(b.files())) {
+		if !slices.Contains(usual, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
