@@ -27,7 +27,7 @@ const (
 	SlotEmpty = "slot.empty" // the unit that was seen is out
 
 	// How the work on a unit ended, after the last of its runs: verdict, code, text
-	// and what to do are those of that run.
+	// and what to do are those of that run; the serial number is the unit's own.
 	SlotVerdict = "slot.verdict"
 )
 
@@ -143,15 +143,29 @@ func (f *Floor) unit(ctx context.Context, s Slot, mac string) <-chan struct{} {
 		return again
 	}
 	res := f.run(ctx, s, mac, *order)
-	if page, _ := fault.Lookup(res.Code); page.Transient && ctx.Err() == nil && res.MAC == mac {
+	if page, _ := fault.Lookup(res.Code); page.Transient && ctx.Err() == nil && res.Code != fault.UnitChanged {
 		res = f.run(ctx, s, mac, *order) // once more: contacts and cables have bad moments
 	}
+	told := context.WithoutCancel(ctx)
+	f.cfg.Orders.Settle(s.Number, *order, f.spent(told, *order, res), res)
+	if res.Code == fault.UnitChanged {
+		return nil // nothing was found out about this one; the other is looked at next
+	}
 	f.tell(Event{
-		Kind: SlotVerdict, Slot: s.Number, MAC: res.MAC, Serial: res.Serial,
+		Kind: SlotVerdict, Slot: s.Number, MAC: res.MAC, Serial: f.serialOf(told, res.MAC),
 		Verdict: res.Verdict, Code: res.Code, Text: res.Text, Do: res.Do, Exit: &res.Exit,
 	})
-	f.cfg.Orders.Settle(s.Number, *order, f.spent(context.WithoutCancel(ctx), *order, res))
 	return nil
+}
+
+// serialOf is the serial number that a unit has; "" for one that never got its own,
+// whatever number it was tried with.
+func (f *Floor) serialOf(ctx context.Context, mac string) string {
+	u, err := f.cfg.Run.Records.UnitByMAC(ctx, mac)
+	if err != nil {
+		return ""
+	}
+	return u.Serial
 }
 
 // spent reports whether an order has its unit now: whether its serial number is
@@ -176,7 +190,7 @@ func (f *Floor) spent(ctx context.Context, o Order, res flow.Result) bool {
 func (f *Floor) run(ctx context.Context, s Slot, mac string, o Order) flow.Result {
 	cfg := f.cfg.Run
 	cfg.Open, cfg.Reset, cfg.PortName, cfg.Slot = s.Open, s.Reset, s.Port, s.Number
-	cfg.Serial, cfg.RunID, cfg.Sink = o.Serial, f.cfg.RunID(), f.tell
+	cfg.MAC, cfg.Serial, cfg.RunID, cfg.Sink = mac, o.Serial, f.cfg.RunID(), f.tell
 	if o.Job != nil {
 		cfg.Job = o.Job
 	}

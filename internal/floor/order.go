@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"provision/internal/flow"
 	"provision/internal/job"
 )
 
@@ -21,7 +22,7 @@ type Order struct {
 }
 
 // Dispatch says what is to be done. Its methods are called by all slots at once and
-// return at once.
+// return at once; only Settle may take its time, which is that of its slot alone.
 type Dispatch interface {
 	// Rest returns nil when the slot is to be watched; otherwise nothing in it is
 	// looked at until the channel is closed.
@@ -30,9 +31,10 @@ type Dispatch interface {
 	// known says that the records know it. Without an order, again is closed when it
 	// is worth asking again. What was taken has to be settled.
 	Take(slot int, mac string, known bool) (o *Order, again <-chan struct{})
-	// Settle ends the work on a unit. An order is spent when its serial number
-	// belongs to a unit now.
-	Settle(slot int, o Order, spent bool)
+	// Settle ends the work on a unit, before its verdict is told. An order is spent
+	// when its serial number belongs to a unit now. The last run found UnitChanged
+	// when another unit sat there by then.
+	Settle(slot int, o Order, spent bool, last flow.Result)
 	// Over is closed when nothing is left to be done and nobody is at work.
 	Over() <-chan struct{}
 	// Left reports whether there is something that nobody did.
@@ -109,7 +111,7 @@ func (q *queue) Take(slot int, mac string, known bool) (o *Order, again <-chan s
 }
 
 // Settle ends the work on a unit. An order that was not spent comes back.
-func (q *queue) Settle(slot int, o Order, spent bool) {
+func (q *queue) Settle(_ int, o Order, spent bool, _ flow.Result) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.busy--

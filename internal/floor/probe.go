@@ -109,8 +109,11 @@ func (f *Floor) probe(ctx context.Context, s Slot) (mac string, err error) {
 		return "", fmt.Errorf("%w: %w", errNoUnit, err)
 	}
 	chip, err := dev.Identify(ctx)
-	if err != nil || !chip.MACCRCOK {
+	if err != nil {
 		return "", errors.Join(errNoUnit, err)
+	}
+	if !chip.MACCRCOK {
+		return "", fault.New(fault.BadMAC, "identify", errNoUnit)
 	}
 	return net.HardwareAddr(chip.MAC[:]).String(), nil
 }

@@ -97,7 +97,11 @@ func (r *runner) identify(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errMAC, err)
 	}
-	r.mac = fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5])
+	found := fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5])
+	if r.cfg.MAC != "" && found != r.cfg.MAC {
+		return fault.New(fault.UnitChanged, "identify", fmt.Errorf("%s was seen here, and now it is %s", r.cfg.MAC, found))
+	}
+	r.mac = found
 	if r.timing, err = efuse.TimingFor(chip.CrystalMHz); err != nil {
 		return fmt.Errorf("%w: %w", errCrystal, err)
 	}

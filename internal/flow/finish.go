@@ -196,12 +196,21 @@ func (r *runner) conclude(ctx context.Context, res Result) error {
 		})
 	}
 	err := r.cfg.Records.FinishRun(ctx, records.Finish{
-		RunID: r.cfg.RunID, At: r.cfg.Now(), Verdict: records.Verdict(res.Verdict), Code: string(res.Code), Reason: reason, MAC: r.mac,
+		RunID: r.cfg.RunID, At: r.cfg.Now(), Verdict: records.Verdict(res.Verdict), Code: string(res.Code), Reason: reason, MAC: r.tried(res),
 	})
 	if err := errors.Join(parked, err); err != nil {
 		return asFault("record", err, fault.Database)
 	}
 	return nil
+}
+
+// tried is the unit that the run counts for: the one that told its MAC, else the one
+// that was seen in the slot just before, unless another was found in its place.
+func (r *runner) tried(res Result) string {
+	if r.mac == "" && res.Code != fault.UnitChanged {
+		return r.cfg.MAC
+	}
+	return r.mac
 }
 
 // announce ends the event stream. The verdict is on disk by now, or is not PASS.

@@ -29,6 +29,7 @@ type Config struct {
 	PortName string
 	Slot     int
 
+	MAC      string // of the unit that was seen in the slot; another is E109. Empty: whichever is there
 	Serial   string // as given; empty: the profile's source, or the unit's own when it is known
 	Operator string
 	DryRun   bool // read and plan, write nothing anywhere

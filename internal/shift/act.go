@@ -2,6 +2,7 @@ package shift
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"provision/internal/job"
 	"provision/internal/people"
 	"provision/internal/records"
+	"provision/internal/scanner"
 )
 
 // needs says which role an intent takes; those that are not here everybody may ask
@@ -39,7 +41,12 @@ var reasons = map[IntentKind][]string{
 type choice struct {
 	Choice
 	intent Intent
-	job    *job.Job // offered by a traveller
+	mac    string // of the unit it is about; "" when it is about none
+
+	job    *job.Job // offered by a traveller, with what belongs to it
+	router *scanner.Router
+	made   int
+	left   int // serial numbers
 }
 
 // choiceTime is how long a question stays open.
@@ -56,6 +63,9 @@ func (s *Shift) Do(in Intent) {
 
 // intend does what is asked, or asks why first. The caller holds mu.
 func (s *Shift) intend(in Intent) {
+	if in.Kind == Reprint && s.printDue(in) {
+		return // the first print of a label is nobody's decision
+	}
 	if role, ok := needs[in.Kind]; ok && !s.allowed(role) {
 		s.trouble(in.Slot, faultOf(fault.NotAllowed))
 		return
@@ -78,7 +88,9 @@ func (s *Shift) intend(in Intent) {
 	case Disarm:
 		s.disarm()
 	case Lookup:
-		s.lookUp(in.Text)
+		if !s.typed(in.Text) {
+			s.lookUp(in.Text)
+		}
 	case History:
 		s.history()
 	case Details:
@@ -97,6 +109,7 @@ func (s *Shift) intend(in Intent) {
 		s.leave()
 	case QuitNow:
 		s.quit = true
+		s.hurry()
 		s.stop(context.Canceled)
 	}
 }
@@ -130,7 +143,7 @@ func (s *Shift) possible(in Intent) Fault {
 		if s.cfg.Printer == nil {
 			return refuse("refuse.no_printer")
 		}
-		if in.Text == "" && (sl == nil || sl.last.Serial == "") {
+		if in.Text == "" && (sl == nil || sl.last.Serial == "" || sl.last.MAC != sl.mac) {
 			return refuse("refuse.no_finished")
 		}
 	case Arm:
@@ -150,8 +163,22 @@ func (s *Shift) ask(c *choice) {
 		Action: string(c.intent.Kind), Subject: s.subject(c), Facts: s.factsFor(c),
 		Keys: reasons[c.intent.Kind], Until: s.now().Add(choiceTime),
 	}
+	if sl := s.slots[c.intent.Slot]; sl != nil && aboutUnit(c.intent.Kind) {
+		c.mac = sl.mac
+	}
 	s.choice = c
 	s.tell(Event{Event: floor.Event{Kind: ChoiceAsked, Slot: c.intent.Slot}, Choice: &c.Choice})
+}
+
+// aboutUnit reports whether an act is about the unit that was in the slot when it was
+// asked for, whichever is there by now.
+func aboutUnit(kind IntentKind) bool { return kind == Release || kind == Quarant || kind == Reprint }
+
+// stands reports whether a question can still be answered: the unit it is about may
+// have gone, or be at work by now. The caller holds mu.
+func (s *Shift) stands(c *choice) bool {
+	sl := s.slots[c.intent.Slot]
+	return s.possible(c.intent).Code == "" && (c.mac == "" || sl != nil && sl.mac == c.mac)
 }
 
 // subject names what a question is about.
@@ -166,10 +193,7 @@ func (s *Shift) subject(c *choice) string {
 		return in.Text
 	case in.Kind == Release || in.Kind == Quarant || in.Kind == Reprint:
 		sl := s.slots[in.Slot]
-		if sl.last.Serial != "" && sl.last.MAC == sl.mac {
-			return sl.last.Serial
-		}
-		return sl.mac
+		return first(s.serialIn(sl), sl.mac)
 	case in.Slot != 0:
 		return strconv.Itoa(in.Slot)
 	}
@@ -201,6 +225,10 @@ func (s *Shift) chosen(key string) {
 	if key == "" {
 		return
 	}
+	if !s.stands(c) {
+		s.trouble(c.intent.Slot, Fault{Code: fault.NotAllowed, Text: "refuse.changed"})
+		return
+	}
 	who, ok := s.use(c.intent.Kind)
 	if !ok {
 		s.trouble(c.intent.Slot, faultOf(fault.NotAllowed))
@@ -209,46 +237,59 @@ func (s *Shift) chosen(key string) {
 	s.act(c, who, key)
 }
 
-// act writes down what is about to be done, by whom and why, and then does it: what
-// cannot be recorded is not done.
+// act writes down what is done, by whom and why: what cannot be recorded is not done.
 func (s *Shift) act(c *choice, who PersonFacts, reason string) {
 	in := c.intent
 	a := records.Act{
 		At: s.now(), Station: s.cfg.Facts.Station, Slot: in.Slot, Person: who.Name, Role: records.Role(who.Role),
 		Kind: string(in.Kind), Reason: reason, Subject: c.Subject,
 	}
+	if c.job != nil {
+		a.Detail = c.job.Profile.Job.Revision
+	}
+	if sl := s.slots[in.Slot]; in.Kind == Exclude && sl != nil && sl.off {
+		a.Kind = actInclude
+	}
 	s.slow.Put(func() {
 		ctx, done := context.WithTimeout(s.context(), patience)
 		defer done()
-		err := s.store.SaveAct(ctx, a)
-		if err == nil {
-			err = s.onRecord(ctx, c, a)
-		}
+		f := s.onRecord(ctx, c, a)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if err != nil {
-			s.trouble(in.Slot, faultOf(fault.Database).with("Not done: "+err.Error()))
+		if f.Code != "" {
+			s.trouble(in.Slot, f)
 			return
 		}
 		s.done(c, who, reason)
 	})
 }
 
-// onRecord is the part of an act that the records do.
-func (s *Shift) onRecord(ctx context.Context, c *choice, a records.Act) error {
+// onRecord is the part of an act that the records do. A Fault says why it is not
+// done.
+func (s *Shift) onRecord(ctx context.Context, c *choice, a records.Act) Fault {
 	s.mu.Lock()
-	var mac string
-	if sl := s.slots[c.intent.Slot]; sl != nil {
-		mac = sl.mac
-	}
+	stands := s.stands(c)
 	s.mu.Unlock()
+	if !stands {
+		return Fault{Code: fault.NotAllowed, Text: "refuse.changed"}
+	}
+	var err error
 	switch c.intent.Kind {
 	case Release:
-		return s.store.Release(ctx, records.Release{MAC: mac, Person: a.Person, Reason: a.Reason, At: a.At})
+		err = s.store.Release(ctx, records.Release{MAC: c.mac, Person: a.Person, Reason: a.Reason, At: a.At})
 	case Quarant:
-		return s.store.Park(ctx, records.Parking{MAC: mac, Code: string(fault.SetAside), Person: a.Person, Reason: a.Reason, At: a.At})
+		err = s.store.Park(ctx, records.Parking{MAC: c.mac, Code: string(fault.SetAside), Person: a.Person, Reason: a.Reason, At: a.At})
 	}
-	return nil
+	if errors.Is(err, records.ErrNotParked) {
+		return Fault{Code: fault.NotAllowed, Text: "refuse.not_parked"}
+	}
+	if err == nil {
+		err = s.store.SaveAct(ctx, a)
+	}
+	if err != nil {
+		return faultOf(fault.Database).with("Not done: " + sentence(err))
+	}
+	return Fault{}
 }
 
 // done is the part of an act that the station does. The caller holds mu.
@@ -260,63 +301,70 @@ func (s *Shift) done(c *choice, who PersonFacts, reason string) {
 		s.jobChanged(Armed)
 		s.wake()
 	case changeJob:
-		s.setJob(c.job)
+		s.setJob(c)
 	case Unlock:
 		s.unlock(sl)
 	case Exclude:
 		s.exclude(sl)
 	case Reprint:
-		serial := c.intent.Text
-		if serial == "" {
-			serial = sl.last.Serial
-		}
-		s.print(serial, c.intent.Slot, who.Name, reason)
+		s.print(c.Subject, c.intent.Slot, who.Name, reason)
 	case Release:
-		s.tell(Event{Event: floor.Event{Kind: UnitReleased, Slot: sl.number, MAC: sl.mac, Serial: sl.last.Serial}})
+		s.tell(Event{Event: floor.Event{Kind: UnitReleased, Slot: sl.number, MAC: c.mac, Serial: s.serialIn(sl)}})
 	case Quarant:
-		ev := Event{Event: floor.Event{Kind: UnitParked, Slot: sl.number, MAC: sl.mac, Serial: sl.last.Serial, Code: fault.SetAside}}
-		s.enter(sl, &ev, Park, true)
+		ev := Event{Event: floor.Event{Kind: UnitParked, Slot: sl.number, MAC: c.mac, Serial: s.serialIn(sl), Code: fault.SetAside}}
+		if !sl.busy && sl.mac == c.mac {
+			s.enter(sl, &ev, Park, true)
+		}
 		s.tell(ev)
 	}
 }
 
+// serialIn is the serial number of the unit in a slot; "" where it has none of its
+// own.
+func (s *Shift) serialIn(sl *slot) string {
+	if sl.last.MAC != sl.mac {
+		return ""
+	}
+	return sl.last.Serial
+}
+
 func (s *Shift) disarm() {
 	s.armed = false
+	s.keep(records.Act{Kind: string(Disarm), Person: s.operator(), Subject: s.facts.ID})
 	s.jobChanged(Disarmed)
 }
 
 // unlock frees a slot, or without one the station.
 func (s *Shift) unlock(sl *slot) {
-	if sl == nil {
+	if sl != nil {
+		sl.stopped, sl.failed = false, nil
+		s.settled(sl)
+	} else {
 		s.locked = nil
 		clear(s.failed)
 		clear(s.failedIn)
 		s.tell(Event{Event: floor.Event{Kind: StationFree}})
-	} else {
-		sl.stopped, sl.failed = false, nil
-		ev := Event{Event: floor.Event{Kind: SlotOn, Slot: sl.number}}
-		if !sl.judged {
-			s.enter(sl, &ev, Ready, false)
+		for _, n := range s.numbers() {
+			s.settled(s.slots[n])
 		}
-		s.tell(ev)
 	}
 	s.wake()
 }
 
-// exclude leaves a slot out, or takes it in again. A unit that is being worked on
-// is finished first.
+// exclude leaves a slot out, or takes it in again. A unit that is being worked on is
+// finished first, and its verdict is seen until it is out.
 func (s *Shift) exclude(sl *slot) {
 	sl.off = !sl.off
-	ev := Event{Event: floor.Event{Kind: SlotOn, Slot: sl.number}}
-	st := Ready
-	if sl.off {
-		ev.Kind, st = SlotOff, Off
-	}
-	if !sl.busy {
-		s.enter(sl, &ev, st, false)
-	}
-	s.tell(ev)
+	s.settled(sl)
 	s.wake()
+}
+
+// settled puts a slot without a unit into the state it has now. Where a unit sits,
+// what is shown is about that. The caller holds mu.
+func (s *Shift) settled(sl *slot) {
+	if !sl.present && !sl.busy && (!sl.judged || sl.state == Lock) {
+		s.tell(s.rest(sl))
+	}
 }
 
 // hands moves virtual units.

@@ -14,7 +14,7 @@ func (s *Shift) count() {
 		ctx, done := context.WithTimeout(s.context(), patience)
 		defer done()
 		now := s.now()
-		c, err := s.store.ShiftCounts(ctx, s.cfg.Facts.Station, s.cfg.Facts.Began)
+		c, err := s.store.ShiftCounts(ctx, s.cfg.Facts.Station, s.began())
 		if err != nil {
 			return // counters are a comfort; a database that fails stops the runs themselves
 		}
@@ -22,11 +22,16 @@ func (s *Shift) count() {
 		if err != nil {
 			return
 		}
-		s.mu.Lock()
-		s.counts = countsOf(c, lately, now)
-		s.tell(Event{Event: floor.Event{Kind: CountsMade}, Counts: &s.counts})
-		s.mu.Unlock()
+		counts := countsOf(c, lately, now)
+		s.tell(Event{Event: floor.Event{Kind: CountsMade}, Counts: &counts})
 	})
+}
+
+// began is when the shift began.
+func (s *Shift) began() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg.Facts.Began
 }
 
 func (s *Shift) context() context.Context {

@@ -8,6 +8,7 @@ import (
 	"provision/internal/fault"
 	"provision/internal/floor"
 	"provision/internal/flow"
+	"provision/internal/job"
 	"provision/internal/records"
 )
 
@@ -28,7 +29,8 @@ func (s *Shift) fromFloor(ev floor.Event) {
 	switch ev.Kind {
 	case floor.SlotWaits:
 		if !sl.judged {
-			s.enter(sl, &out, Ready, false)
+			s.tell(out)
+			out = s.rest(sl)
 		}
 	case floor.SlotIdle:
 		if sl.waiting == "" { // it was answered meanwhile
@@ -74,6 +76,7 @@ func (sl *slot) passOn(ev floor.Event) bool {
 // one. The caller holds mu.
 func (s *Shift) enter(sl *slot, ev *Event, st State, judged bool) {
 	if sl.state == st && !judged && !sl.judged {
+		ev.Slot = sl.number
 		return
 	}
 	sl.state, sl.judged = st, judged
@@ -84,51 +87,56 @@ func (s *Shift) enter(sl *slot, ev *Event, st State, judged bool) {
 }
 
 // emptied is a unit that went out. Its verdict stays; what was asked of it is
-// asked no longer.
+// asked no longer, and a number that was scanned for it waits for it.
 func (s *Shift) emptied(sl *slot, ev *Event) {
+	if ev.MAC != sl.mac {
+		return // another one is there by now
+	}
 	sl.present, sl.waiting = false, ""
-	switch {
-	case sl.stopped:
+	s.giveBack(sl)
+	if !sl.judged || sl.state == Lock || sl.off || sl.stopped {
 		s.tell(*ev)
-		*ev = faultOf(fault.SlotStopped).on(Event{Event: floor.Event{Kind: SlotStopped}})
-		s.enter(sl, ev, Lock, false)
-	case !sl.judged:
-		s.enter(sl, ev, Ready, false)
+		*ev = s.rest(sl)
 	}
 	if s.cfg.Hands != nil {
 		s.cfg.Hands.Saw(sl.number, sl.state, true)
 	}
 }
 
+// rest puts an empty slot into the state it has without a unit.
+func (s *Shift) rest(sl *slot) Event {
+	ev := Event{Event: floor.Event{Kind: SlotOn, Slot: sl.number}}
+	st := Ready
+	switch {
+	case sl.off:
+		ev.Kind, st = SlotOff, Off
+	case sl.stopped:
+		ev = faultOf(fault.SlotStopped).on(ev)
+		ev.Kind, st = SlotStopped, Lock
+	}
+	s.enter(sl, &ev, st, false)
+	return ev
+}
+
 // patience is how long the records may take with a question of the shift's own.
 const patience = 2 * time.Second
 
 // verdict shows how the work on a unit ended, counts it, and stops what has to stop.
-// The caller holds mu, which is given up while the records are asked.
+// The caller holds mu.
 func (s *Shift) verdict(sl *slot, ev *Event) {
 	state := stateOf(*ev)
-	var parked string
-	if state == Redo && ev.Code != fault.Interrupted && blamesUnit(ev.Code) {
-		s.mu.Unlock()
-		parked = s.setAside(ev.Event)
-		s.mu.Lock()
-	}
-	if parked != "" {
+	if sl.parked != "" {
 		state = Park
 		*ev = faultOf(fault.FailedTooOften).on(*ev)
 	}
 	sl.last = ev.Event
 	s.enter(sl, ev, state, true)
 	s.tell(*ev)
-	if parked != "" {
-		s.tell(Event{Event: floor.Event{Kind: UnitParked, Slot: sl.number, MAC: ev.MAC, Serial: ev.Serial, Code: ev.Code, Text: parked}})
+	if sl.parked != "" {
+		s.tell(Event{Event: floor.Event{Kind: UnitParked, Slot: sl.number, MAC: ev.MAC, Serial: ev.Serial, Code: ev.Code, Text: sl.parked}})
 	}
 	switch {
 	case state == Pass:
-		s.facts.Made++
-		if s.facts.SerialLeft > 0 {
-			s.facts.SerialLeft--
-		}
 		s.succeeded(sl)
 		s.labelFor(sl, ev.Event)
 		s.jobChanged(JobSet)
@@ -160,6 +168,12 @@ func stateOf(ev Event) State {
 	return Lock
 }
 
+// mayTryAgain reports whether a run ended so that the same unit may be tried again.
+func mayTryAgain(r flow.Result) bool {
+	return r.Code != "" && r.Code != fault.Interrupted &&
+		stateOf(Event{Event: floor.Event{Verdict: r.Verdict, Code: r.Code}}) == Redo
+}
+
 // blames reports whether a fault may be the unit's, the slot's or the station's: not
 // what somebody scanned, and not a mistake in the profile.
 func blames(code fault.Code) bool {
@@ -177,16 +191,16 @@ func blamesUnit(code fault.Code) bool {
 const runsPerAttempt = 2
 
 // setAside parks a unit that has used up its attempts, and returns the reason; ""
-// when it may try again.
-func (s *Shift) setAside(ev floor.Event) string {
-	ctx, done := context.WithTimeout(s.ctx, patience)
+// when it may try again. It asks the records: the caller does not hold mu.
+func (s *Shift) setAside(j *job.Job, last flow.Result) string {
+	ctx, done := context.WithTimeout(s.context(), patience)
 	defer done()
-	n, err := s.store.Attempts(ctx, ev.MAC)
-	if limit := s.job.Profile.Screen.Attempts; err != nil || n < runsPerAttempt*limit {
+	n, err := s.store.Attempts(ctx, last.MAC)
+	if err != nil || n < runsPerAttempt*j.Profile.Screen.Attempts {
 		return "" // an error of the records is told by the next run
 	}
-	reason := fmt.Sprintf("%d runs without success, the last: %s %s", n, ev.Code, ev.Text)
-	err = s.store.Park(ctx, records.Parking{MAC: ev.MAC, Code: string(fault.FailedTooOften), Reason: reason, At: s.now()})
+	reason := fmt.Sprintf("%d runs without success, the last: %s %s", n, last.Code, last.Text)
+	err = s.store.Park(ctx, records.Parking{MAC: last.MAC, Code: string(fault.FailedTooOften), Reason: reason, At: s.now()})
 	if err != nil {
 		return ""
 	}
@@ -211,6 +225,7 @@ func (s *Shift) failure(sl *slot, ev floor.Event) {
 	limits := s.job.Profile.Screen
 	if n := limits.StopAfterSlot; n > 0 && len(sl.failed) >= n && !sl.stopped {
 		sl.stopped = true
+		s.keep(records.Act{Kind: actStop, Slot: sl.number, Reason: string(fault.SlotStopped)})
 		s.tell(faultOf(fault.SlotStopped).on(Event{Event: floor.Event{Kind: SlotStopped, Slot: sl.number}}))
 	}
 	page, _ := fault.Lookup(ev.Code)
@@ -228,6 +243,7 @@ func (s *Shift) lockStation(f Fault) {
 		return
 	}
 	s.locked = &lock{f}
+	s.keep(records.Act{Kind: actLock, Reason: string(f.Code)})
 	s.tell(f.on(Event{Event: floor.Event{Kind: StationLocked}}))
 	s.wake()
 }

@@ -55,33 +55,33 @@ func permanent(j *job.Job) (out []string) {
 }
 
 // setJob makes another job the station's. Units that are being worked on are
-// finished under the old one; the next one is begun under the new.
-func (s *Shift) setJob(j *job.Job) {
-	router, err := routerOf(j.Profile, j.Profile.CheckSerial)
-	if err != nil {
-		s.trouble(0, faultOf(fault.BadProfile).with(err.Error()))
-		return
+// finished under the old one; the next one is begun under the new. Numbers that were
+// scanned for the old one are scanned again.
+func (s *Shift) setJob(c *choice) {
+	s.job, s.router, s.pending, s.target, s.unspent = c.job, c.router, nil, 0, nil
+	for _, sl := range s.slots {
+		sl.serial = ""
 	}
-	s.job, s.router, s.pending, s.target, s.unspent = j, router, nil, 0, nil
 	s.armed = true
-	s.describeJob(0)
+	s.describeJob(c.made, c.left)
 	s.jobChanged(Armed)
 	s.wake()
 }
 
-// describeJob fills in what the job is; made is how much of it was made before.
-func (s *Shift) describeJob(made int) {
+// describeJob fills in what the job is: how much of it was made before, and how many
+// serial numbers are left. The caller holds mu.
+func (s *Shift) describeJob(made, left int) {
 	p := s.job.Profile
 	s.facts = JobFacts{
 		ID: p.Job.ID, Revision: p.Job.Revision, Product: strings.TrimSpace(strings.Join(pair(productOf(s.job)), " ")),
-		Quota: p.Job.Quota, Made: made, SerialLeft: -1, Permanent: permanent(s.job),
+		Quota: p.Job.Quota, Made: made, SerialLeft: left, Permanent: permanent(s.job),
 	}
 }
 
-// countSerials finds how many serial numbers of a list are still free; -1 when the
-// numbers come from elsewhere, where there is no end to see.
-func (s *Shift) countSerials(ctx context.Context) (left int, err error) {
-	list, ok := s.job.SerialList()
+// countSerials finds how many serial numbers of a job's list are still free; -1 when
+// the numbers come from elsewhere, where there is no end to see.
+func (s *Shift) countSerials(ctx context.Context, j *job.Job) (left int, err error) {
+	list, ok := j.SerialList()
 	if !ok {
 		return -1, nil
 	}
@@ -95,6 +95,26 @@ func (s *Shift) countSerials(ctx context.Context) (left int, err error) {
 		}
 	}
 	return left, nil
+}
+
+// madeOf is how many units of a job this station has made: in all the times between
+// an act that began the job and the one that began the next.
+func (s *Shift) madeOf(ctx context.Context, id string) (made int, err error) {
+	station := s.cfg.Facts.Station
+	acts, err := s.store.Acts(ctx, records.ActFilter{Station: station, Kind: string(changeJob)}) // the latest first
+	later := 0                                                                                   // made since the act before this one
+	for _, a := range acts {
+		if err != nil {
+			break
+		}
+		var since int
+		since, err = s.store.CompletedSince(ctx, station, a.At)
+		if a.Subject == id {
+			made += since - later
+		}
+		later = since
+	}
+	return made, err
 }
 
 // jobChanged tells the job as it stands now. The caller holds mu.
@@ -124,10 +144,7 @@ func (s *Shift) traveller(text, id string) {
 		return
 	}
 	s.slow.Put(func() {
-		j, err := s.cfg.Jobs(s.context(), id)
-		if err == nil {
-			err = s.fits(j)
-		}
+		c, err := s.offer(id)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if err != nil {
@@ -136,35 +153,45 @@ func (s *Shift) traveller(text, id string) {
 		}
 		scan.OK = true
 		s.read(scan, 0, Fault{})
-		s.ask(&choice{intent: Intent{Kind: changeJob, Text: id}, job: j})
+		s.ask(c)
 	})
 }
 
-// errOtherStation: a job must not move the records or the slots under the units.
-var errOtherStation = errors.New("this job belongs to another station or to other records")
+// offer reads another job whole, and finds out how much of it is made.
+func (s *Shift) offer(id string) (*choice, error) {
+	ctx := s.context()
+	j, err := s.cfg.Jobs(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	c := &choice{intent: Intent{Kind: changeJob, Text: id}, job: j}
+	if err := s.fits(j); err != nil {
+		return nil, err
+	}
+	if c.router, err = routerOf(j.Profile, j.Profile.CheckSerial); err != nil {
+		return nil, err
+	}
+	if c.made, err = s.madeOf(ctx, id); err != nil {
+		return nil, fault.New(fault.Database, "", err)
+	}
+	if c.left, err = s.countSerials(ctx, j); err != nil {
+		return nil, fault.New(fault.Database, "", err)
+	}
+	return c, nil
+}
+
+// errOtherStation: a job must not move the records, the slots or the printer under
+// the units.
+var errOtherStation = errors.New("this job belongs to another station, to other records or to other labels")
 
 func (s *Shift) fits(j *job.Job) error {
+	s.mu.Lock()
 	now, next := s.job.Profile, j.Profile
-	if now.Station.Name != next.Station.Name || now.Records.Database != next.Records.Database {
+	s.mu.Unlock()
+	if now.Station.Name != next.Station.Name || now.Records.Database != next.Records.Database || now.Label != next.Label {
 		return fault.New(fault.BadProfile, "", fmt.Errorf("%w: %s", errOtherStation, next.Path))
 	}
 	return nil
-}
-
-// resumeJob finds what was made of the job before: since it was last changed to, or
-// since this station first made anything.
-func (s *Shift) resumeJob(ctx context.Context) error {
-	since, err := s.store.LatestAct(ctx, s.cfg.Facts.Station, string(changeJob))
-	if err != nil && !errors.Is(err, records.ErrNotFound) {
-		return err
-	}
-	made, err := s.store.CompletedSince(ctx, s.cfg.Facts.Station, since.At)
-	if err != nil {
-		return err
-	}
-	s.describeJob(made)
-	s.facts.SerialLeft, err = s.countSerials(ctx)
-	return err
 }
 
 // sentence is an error in one line.

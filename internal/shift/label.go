@@ -2,6 +2,8 @@ package shift
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"provision/internal/floor"
 	"provision/internal/label"
 	"provision/internal/records"
+	"provision/internal/station"
 )
 
 // labelDue is a label that is to be printed, or scanned back.
@@ -31,9 +34,23 @@ func (s *Shift) labelFor(sl *slot, ev floor.Event) {
 	}
 	s.due = append(s.due, labelDue{serial: ev.Serial, slot: sl.number})
 	s.labelled(LabelDue, sl.number, LabelFacts{Serial: ev.Serial}, Fault{})
-	if s.job.Profile.Label.Print == "auto" {
+	if sl.job.Profile.Label.Print == station.PrintAuto {
 		s.print(ev.Serial, sl.number, s.operator(), "")
 	}
+}
+
+// printDue prints the label of a unit whose label never came out of the printer. It
+// reports whether there was one. The caller holds mu.
+func (s *Shift) printDue(in Intent) bool {
+	serial := in.Text
+	if sl := s.slots[in.Slot]; serial == "" && sl != nil {
+		serial = s.serialIn(sl)
+	}
+	due := slices.ContainsFunc(s.due, func(d labelDue) bool { return !d.printed && d.serial == serial })
+	if due {
+		s.print(serial, in.Slot, s.operator(), "")
+	}
+	return due
 }
 
 // labelled tells something about a label.
@@ -45,11 +62,11 @@ func (s *Shift) labelled(kind string, slot int, l LabelFacts, f Fault) {
 // print prints the label of a unit. A printer that fails takes nothing away: the
 // label stays due.
 func (s *Shift) print(serial string, slot int, person, reason string) {
-	j := s.job
+	scanBack := s.job.Profile.Label.ScanBack
 	s.prints.Put(func() {
-		ctx, done := context.WithTimeout(s.context(), printTime)
+		ctx, done := context.WithTimeout(s.paper, printTime)
 		defer done()
-		copies, err := s.printOne(ctx, j.Profile.Job.ID, j.Profile.Job.Revision, productOf(j), serial, person, reason)
+		copies, err := s.printOne(ctx, serial, person, reason)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		l := LabelFacts{Serial: serial, Copy: copies}
@@ -57,38 +74,42 @@ func (s *Shift) print(serial string, slot int, person, reason string) {
 			s.labelled(LabelFailed, slot, l, faultOf(fault.PrinterFailed).with(sentence(err)))
 			return
 		}
-		i := slices.IndexFunc(s.due, func(d labelDue) bool { return d.serial == serial })
-		if !j.Profile.Label.ScanBack {
-			if i >= 0 {
-				s.due = slices.Delete(s.due, i, i+1)
-			}
-		} else if i >= 0 {
-			s.due[i].printed, s.due[i].copy = true, copies
-		} else {
+		s.due = slices.DeleteFunc(s.due, func(d labelDue) bool { return d.serial == serial })
+		if scanBack {
 			s.due = append(s.due, labelDue{serial: serial, slot: slot, copy: copies, printed: true})
 		}
 		s.labelled(LabelPrinted, slot, l, Fault{})
-		if !j.Profile.Label.ScanBack {
+		if !scanBack {
 			s.labelled(LabelClosed, slot, l, Fault{})
 		}
 	})
 }
 
+// errNotPassed: a label says PASS.
+var errNotPassed = errors.New("the unit is not complete, so it gets no label")
+
 // printOne prints one label and writes down what came of it. It returns which copy
-// it is.
-func (s *Shift) printOne(ctx context.Context, jobID, revision string, product [2]string, serial, person, reason string) (int, error) {
-	u, err := s.store.UnitBySerial(ctx, serial)
+// it is. What the label says of the firmware and the job is what the records say of
+// the unit, whatever the station makes by now.
+func (s *Shift) printOne(ctx context.Context, serial, person, reason string) (int, error) {
+	found, err := s.store.Lookup(ctx, serial)
 	if err != nil {
 		return 0, err
 	}
-	row := records.Label{UnitID: u.ID, At: s.now(), Kind: records.LabelPrinted, Person: person, Reason: reason}
-	if row.Copy, err = s.store.NextCopy(ctx, u.ID); err != nil {
+	r := found[0]
+	if len(found) != 1 || r.Unit.State != records.StateComplete {
+		return 0, fmt.Errorf("%s: %w", serial, errNotPassed)
+	}
+	fields, err := s.fieldsOf(ctx, r)
+	if err != nil {
 		return 0, err
 	}
-	zpl, err := s.cfg.Template.Render(label.Fields{
-		Serial: u.Serial, MAC: u.MAC, Job: jobID, Revision: revision, Product: product[0], Version: product[1],
-		At: s.now(), Station: s.cfg.Facts.Station, Operator: person, Copy: row.Copy,
-	})
+	row := records.Label{UnitID: r.Unit.ID, At: s.now(), Kind: records.LabelPrinted, Person: person, Reason: reason}
+	if row.Copy, err = s.store.NextCopy(ctx, r.Unit.ID); err != nil {
+		return 0, err
+	}
+	fields.Operator, fields.Copy = person, row.Copy
+	zpl, err := s.cfg.Template.Render(fields)
 	if err == nil {
 		err = s.cfg.Printer.Print(ctx, zpl)
 	}
@@ -99,6 +120,30 @@ func (s *Shift) printOne(ctx context.Context, jobID, revision string, product [2
 		err = saved
 	}
 	return row.Copy, err
+}
+
+// fieldsOf is what the records say of a unit, for its label.
+func (s *Shift) fieldsOf(ctx context.Context, r records.Record) (label.Fields, error) {
+	f := label.Fields{Serial: r.Unit.Serial, MAC: r.Unit.MAC, At: s.now(), Station: s.cfg.Facts.Station}
+	for _, g := range r.Regions {
+		if g.Firmware != nil && g.Firmware.Role == "app" {
+			f.Product, f.Version = g.Firmware.Project, g.Firmware.Version
+		}
+	}
+	var began time.Time // of the run that passed: the job of that time is the unit's
+	for _, run := range r.Runs {
+		if run.Verdict == records.Pass {
+			began = run.StartedAt
+		}
+	}
+	acts, err := s.store.Acts(ctx, records.ActFilter{Station: s.cfg.Facts.Station, Kind: string(changeJob)}) // the latest first
+	for _, a := range acts {
+		if !a.At.After(began) {
+			f.Job, f.Revision = a.Subject, a.Detail
+			break
+		}
+	}
+	return f, err
 }
 
 // printed are the labels that wait to be scanned back.
@@ -116,8 +161,11 @@ func (s *Shift) printed() (out []labelDue) {
 // scan is dealt with. The caller holds mu.
 func (s *Shift) labelRead(text string, stray bool) bool {
 	scan := ScanFacts{Text: text, Meaning: meansLabel}
+	to := s.target // the slot's barcode was scanned first: it is this slot's label
 	i := slices.IndexFunc(s.due, func(d labelDue) bool { return d.printed && strings.EqualFold(d.serial, text) })
-	if i >= 0 {
+	waiting := s.printed()
+	if i >= 0 && (to == 0 || to == s.due[i].slot) {
+		s.target = 0
 		d := s.due[i]
 		s.due = slices.Delete(s.due, i, i+1)
 		scan.OK = true
@@ -126,11 +174,14 @@ func (s *Shift) labelRead(text string, stray bool) bool {
 		s.saveLabel(d.serial, records.LabelVerified, "")
 		return true
 	}
-	waiting := s.printed()
-	if !stray || len(waiting) == 0 {
+	if i < 0 && !stray || len(waiting) == 0 {
 		return false
 	}
 	d := waiting[0]
+	if j := slices.IndexFunc(waiting, func(d labelDue) bool { return d.slot == to }); to != 0 && j >= 0 {
+		d = waiting[j]
+	}
+	s.target = 0
 	f := faultOf(fault.LabelMismatch)
 	s.read(scan, d.slot, f)
 	s.labelled(LabelWrong, d.slot, LabelFacts{Serial: d.serial, Copy: d.copy, Read: text}, f)

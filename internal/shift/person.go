@@ -1,13 +1,11 @@
 package shift
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
 
 	"provision/internal/fault"
-	"provision/internal/floor"
 	"provision/internal/people"
 	"provision/internal/records"
 	"provision/internal/station"
@@ -54,6 +52,9 @@ func (s *Shift) pinGiven(pin string) {
 		s.tellPeople()
 		return
 	}
+	if s.typed(pin) {
+		return
+	}
 	who, ok := s.desk.PINGiven(s.now())
 	s.tellPeople()
 	if p := s.asked; ok && p.Name == who.Name {
@@ -88,6 +89,8 @@ func (s *Shift) timeOut(now time.Time) {
 	if s.choice != nil && !now.Before(s.choice.Until) {
 		s.chosen("")
 	}
+	s.forget(func(p pending) bool { return !now.Before(p.until) })
+	s.rollOver(now)
 }
 
 // tellPeople tells what has changed at the desk, and keeps who came and went. The
@@ -110,6 +113,7 @@ func (s *Shift) tellPeople() {
 		case people.PINRefused:
 			ev = faultOf(fault.NotAllowed).on(ev)
 			ev.Kind = PINRefused
+			s.keep(records.Act{Kind: "pin.refused", Person: c.Person.Name})
 		case people.PINClosed:
 			ev.Kind = PINClosed
 		}
@@ -117,20 +121,13 @@ func (s *Shift) tellPeople() {
 	}
 }
 
-// keepPeople puts it on record that somebody signed in or out. That it fails stops
-// nobody: what they do is recorded with them, or not done.
+// keepPeople puts it on record that somebody signed in or out.
 func (s *Shift) keepPeople(c people.Change) {
-	a := records.Act{At: s.now(), Station: s.cfg.Facts.Station, Person: c.Person.Name, Role: records.Role(c.Person.Role.String()), Kind: "signin"}
+	a := records.Act{Person: c.Person.Name, Role: records.Role(c.Person.Role.String()), Kind: "signin"}
 	if c.Kind == people.SignedOut {
 		a.Kind, a.Reason = "signout", string(c.Why)
 	}
-	s.slow.Put(func() {
-		ctx, done := context.WithTimeout(s.context(), patience)
-		defer done()
-		if err := s.store.SaveAct(ctx, a); err != nil {
-			s.tell(faultOf(fault.Database).on(Event{Event: floor.Event{Kind: Trouble}}))
-		}
-	})
+	s.keep(a)
 }
 
 // allowed reports whether whoever is signed in has that role. The caller holds mu.

@@ -42,10 +42,20 @@ func routerOf(p *station.Profile, serial func(string) error) (*scanner.Router, e
 	return scanner.NewRouter(rules)
 }
 
-// scanned finds out what a scan means and does it. The caller holds mu.
+// scanned finds out what a scan means and does it. A badge is always a badge: its
+// code is told to nobody. While a PIN is asked for, nothing else is taken. The caller
+// holds mu.
 func (s *Shift) scanned(text string) {
 	text = strings.TrimSpace(text)
 	if text == "" || s.twice.Seen(text, s.now()) {
+		return
+	}
+	r := s.router.Route(text)
+	if r.Kind == scanner.Badge {
+		s.badge(r.Value)
+		return
+	}
+	if _, asked := s.desk.PINAsked(s.now()); asked {
 		return
 	}
 	if s.looking {
@@ -54,9 +64,7 @@ func (s *Shift) scanned(text string) {
 		s.lookUp(text)
 		return
 	}
-	switch r := s.router.Route(text); r.Kind {
-	case scanner.Badge:
-		s.badge(r.Value)
+	switch r.Kind {
 	case scanner.Job:
 		s.traveller(text, r.Value)
 	case scanner.Slot:
@@ -68,6 +76,16 @@ func (s *Shift) scanned(text string) {
 	default:
 		s.strange(text)
 	}
+}
+
+// typed is a text that was typed or scanned where another is expected: a badge there
+// is a badge. It reports whether it was one.
+func (s *Shift) typed(text string) bool {
+	r := s.router.Route(text)
+	if r.Kind == scanner.Badge {
+		s.badge(r.Value)
+	}
+	return r.Kind == scanner.Badge
 }
 
 // read tells what was read. A Fault says why it was refused.
@@ -103,6 +121,7 @@ func (s *Shift) command(text string, c scanner.Command) {
 	case scanner.Start:
 		s.intend(Intent{Kind: Arm})
 	case scanner.Next:
+		s.forget(func(pending) bool { return true })
 		s.tell(Event{Event: floor.Event{Kind: PageShown}}) // no page: whatever is shown is put away
 	case scanner.Reprint:
 		s.intend(Intent{Kind: Reprint, Slot: slot})
@@ -146,9 +165,10 @@ func (s *Shift) newSerial(serial string) {
 		s.read(scan, 0, faultOf(fault.ScanUnknown).with("No unit has this serial number."))
 	case !s.job.Orders(serial):
 		s.read(scan, 0, faultOf(fault.NotInOrder))
-	case s.held(serial):
+	case s.held(serial) && s.target == 0: // with the slot's barcode first it is meant for that slot
 		s.read(scan, 0, faultOf(fault.SerialUsed).with("This serial number was scanned already and waits for its unit."))
 	default:
+		s.take(serial)
 		scan.OK = true
 		s.read(scan, s.assign(serial), Fault{})
 	}
@@ -174,7 +194,7 @@ func (s *Shift) knownSerial(serial string, u records.Unit) {
 // asking is the first slot that waits for a serial number, 0 without one.
 func (s *Shift) asking() int {
 	for _, n := range s.numbers() {
-		if s.slots[n].state == Scan && s.slots[n].present {
+		if s.slots[n].asks() {
 			return n
 		}
 	}

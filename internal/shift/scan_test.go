@@ -243,7 +243,7 @@ serial = { pattern = "^XX-[0-9]{4}$", source = "sequence", prefix = "XX-", next 
 		if serial := r.last(floor.SlotVerdict).Serial; serial != "XX-0001" {
 			t.Errorf("the next unit became %q", serial)
 		}
-		if acts := r.acts("job"); len(acts) != 1 || acts[0].Person != "Cleo" || acts[0].Subject != "J2" {
+		if acts := r.acts("job"); len(acts) != 2 || acts[0].Person != "Cleo" || acts[0].Subject != "J2" {
 			t.Errorf("on record is %+v", acts)
 		}
 		r.end()

@@ -52,9 +52,13 @@ type Shift struct {
 	events *mailbox.Box[func()] // what is told, in order
 	slow   *mailbox.Box[func()] // look-ups, badges: in the order they were asked
 	prints *mailbox.Box[func()] // labels: a hung printer delays only labels
+	tests  *mailbox.Box[func()] // self-tests, which take seconds
 
 	mu      sync.Mutex
-	ctx     context.Context
+	ctx     context.Context // of questions to the records: they are answered to the end
+	work    context.Context // ends when the station closes
+	paper   context.Context // of labels: a hung printer does not keep the station open
+	hurry   context.CancelFunc
 	stop    context.CancelCauseFunc
 	slots   map[int]*slot
 	changed chan struct{} // closed, and made anew, when something changed that a waiting slot asks about
@@ -79,7 +83,6 @@ type Shift struct {
 	due     []labelDue // labels that are to be scanned back, the oldest first
 	looking bool       // the next scan is looked up
 	auto    bool       // virtual units come and go by themselves
-	counts  Counts
 }
 
 // lock is why the whole station waits for a lead.
@@ -89,12 +92,12 @@ type lock struct{ Fault }
 func New(cfg Config) (*Shift, error) {
 	s := &Shift{
 		cfg: cfg, store: cfg.Floor.Run.Records, slots: map[int]*slot{}, job: cfg.Floor.Run.Job, armed: cfg.Armed,
-		ctx: context.Background(), stop: func(error) {},
+		ctx: context.Background(), work: context.Background(), paper: context.Background(), stop: func(error) {}, hurry: func() {},
 		changed: make(chan struct{}), over: make(chan struct{}), failed: map[string]bool{}, failedIn: map[int]bool{},
 		twice: scanner.NewDuplicates(),
 	}
 	for _, place := range cfg.Floor.Slots {
-		s.slots[place.Number] = &slot{number: place.Number, state: Off}
+		s.slots[place.Number] = &slot{number: place.Number}
 	}
 	var err error
 	if s.router, err = routerOf(s.job.Profile, s.job.Profile.CheckSerial); err != nil {
@@ -102,7 +105,7 @@ func New(cfg Config) (*Shift, error) {
 	}
 	s.desk = newDesk(s.job.Profile)
 	do := func(f func()) { f() }
-	s.events, s.slow, s.prints = mailbox.New(do), mailbox.New(do), mailbox.New(do)
+	s.events, s.slow, s.prints, s.tests = mailbox.New(do), mailbox.New(do), mailbox.New(do), mailbox.New(do)
 	return s, nil
 }
 
@@ -112,11 +115,13 @@ func (s *Shift) Run(ctx context.Context) error {
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	s.mu.Lock()
-	s.ctx, s.stop = work, stop
+	s.ctx, s.work, s.stop = context.WithoutCancel(ctx), work, stop
+	s.paper, s.hurry = context.WithCancel(s.ctx)
+	defer s.hurry()
 	s.leave() // somebody may have been quicker
 	s.mu.Unlock()
 	if err := s.begin(work); err != nil {
-		s.close(ctx)
+		s.close()
 		return err
 	}
 	var clock sync.WaitGroup
@@ -126,17 +131,23 @@ func (s *Shift) Run(ctx context.Context) error {
 	err := floor.Work(work, cfg)
 	stop(nil)
 	clock.Wait()
-	s.close(ctx)
+	s.close()
 	return err
 }
 
 // close finishes what was asked for, and tells that the shift has ended.
-func (s *Shift) close(ctx context.Context) {
-	s.mu.Lock()
-	s.ctx = context.WithoutCancel(ctx)
-	s.mu.Unlock()
+func (s *Shift) close() {
+	<-s.tests.Close()
 	<-s.slow.Close()
-	<-s.prints.Close()
+	printed := s.prints.Close()
+	late, done := context.WithTimeout(s.ctx, printTime)
+	defer done()
+	select {
+	case <-printed:
+	case <-late.Done():
+		s.hurry() // labels that did not come out stay due
+		<-printed
+	}
 	s.tell(Event{Event: floor.Event{Kind: ShiftEnded}})
 	<-s.events.Close()
 }
@@ -167,12 +178,14 @@ func (s *Shift) watchClock(ctx context.Context) {
 	}
 }
 
-func (s *Shift) now() time.Time { return s.cfg.Floor.Run.Now().UTC() }
+// now is not in UTC: that would take the monotonic reading off, and a clock that is
+// set back would keep a lead signed in. What is told and recorded is in UTC.
+func (s *Shift) now() time.Time { return s.cfg.Floor.Run.Now() }
 
 // tell passes an event on.
 func (s *Shift) tell(ev Event) {
 	if ev.Time.IsZero() {
-		ev.Time = s.now()
+		ev.Time = s.now().UTC()
 	}
 	s.events.Put(func() { s.cfg.Sink(ev) })
 }

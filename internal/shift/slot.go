@@ -3,6 +3,9 @@ package shift
 import (
 	"provision/internal/fault"
 	"provision/internal/floor"
+	"provision/internal/flow"
+	"provision/internal/job"
+	"provision/internal/records"
 	"provision/internal/station"
 )
 
@@ -12,12 +15,14 @@ type slot struct {
 	state  State
 	judged bool // the state is a verdict: it stays until the next unit is there
 
-	mac     string // of the unit that sits here, or was the last to sit here
-	present bool   // it sits here
-	busy    bool   // it is being worked on
-	waiting State  // what it waits for: why Take had nothing for it
-	why     Fault  // beside waiting
-	serial  string // scanned for the unit that sits here, not yet taken
+	mac     string   // of the unit that sits here, or was the last to sit here
+	present bool     // it sits here
+	busy    bool     // it is being worked on
+	waiting State    // what it waits for: why Take had nothing for it
+	why     Fault    // beside waiting
+	serial  string   // scanned for the unit that sits here, not yet taken
+	job     *job.Job // that the unit was begun under
+	parked  string   // why it was set aside after its last run; "": it was not
 	last    floor.Event
 
 	off     bool            // left out by a lead
@@ -30,7 +35,7 @@ type slot struct {
 func (s *Shift) Rest(n int) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.slots[n].off {
+	if sl := s.slots[n]; sl.off && !sl.present { // a unit that is in is seen out first
 		return s.changed
 	}
 	return nil
@@ -44,7 +49,7 @@ func (s *Shift) Take(n int, mac string, known bool) (*floor.Order, <-chan struct
 	defer s.mu.Unlock()
 	sl := s.slots[n]
 	if sl.mac != mac {
-		sl.serial = ""
+		s.giveBack(sl)
 	}
 	sl.mac, sl.present = mac, true
 	order, waiting, why := s.orderFor(sl, mac, known)
@@ -52,7 +57,7 @@ func (s *Shift) Take(n int, mac string, known bool) (*floor.Order, <-chan struct
 		sl.waiting, sl.why = waiting, why
 		return nil, s.changed
 	}
-	sl.waiting, sl.why, sl.busy = "", Fault{}, true
+	sl.waiting, sl.why, sl.busy, sl.job = "", Fault{}, true, s.job
 	order.Job, order.Operator = s.job, s.operator()
 	return order, nil
 }
@@ -62,6 +67,8 @@ func (s *Shift) orderFor(sl *slot, mac string, known bool) (*floor.Order, State,
 	switch {
 	case s.quit:
 		return nil, Skip, Fault{}
+	case sl.off:
+		return nil, Off, Fault{}
 	case s.locked != nil:
 		return nil, Lock, s.locked.Fault
 	case sl.stopped:
@@ -103,16 +110,33 @@ func (s *Shift) scansSerials() bool {
 	return true
 }
 
-// Settle is part of floor.Dispatch.
-func (s *Shift) Settle(n int, o floor.Order, spent bool) {
+// Settle is part of floor.Dispatch. A unit that has used up its attempts is set
+// aside here, on the time of its own slot.
+func (s *Shift) Settle(n int, o floor.Order, spent bool, last flow.Result) {
+	parked := ""
+	if mayTryAgain(last) && blamesUnit(last.Code) && last.Code != fault.UnitChanged {
+		parked = s.setAside(o.Job, last)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sl := s.slots[n]
-	sl.busy = false
+	sl.busy, sl.parked = false, parked
 	if !spent && o.Serial != "" {
 		s.bind(sl.mac, o.Serial)
 	}
+	if last.Verdict == string(records.Pass) && o.Job == s.job {
+		s.made()
+	}
+	s.wake() // the job may have room for another again
 	s.leave()
+}
+
+// made counts a unit of the job. The caller holds mu.
+func (s *Shift) made() {
+	s.facts.Made++
+	if s.facts.SerialLeft > 0 {
+		s.facts.SerialLeft--
+	}
 }
 
 // leave ends the shift when it was asked to end and nobody is at work. The caller
