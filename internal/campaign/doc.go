@@ -3,7 +3,9 @@
 // with it, the line, the station and the people. After every run, and at moments in
 // between, package judge says whether what must always hold of units does hold.
 //
-// There is nothing here but tests. A unit that fails is lived through again alone:
+// There is nothing here but tests. A plain test run has a few hundred lives; this is
+// a long campaign on all processors, from a listed seed on, and one life alone:
 //
-//	go test ./internal/campaign -run TestSeed -v -seed N
+//	PROVISION_CAMPAIGN_FIRST=1 PROVISION_CAMPAIGN_UNITS=1000000 go test -v -timeout 0 ./internal/campaign -run 'TestCampaign$'
+//	go test -v ./internal/campaign -run TestSeed -seed 4409
 package campaign

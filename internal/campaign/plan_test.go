@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"strings"
+	"testing"
 
 	"provision/internal/simulator"
 )
@@ -239,9 +240,12 @@ func (p *plan) String() string {
 		fmt.Fprintf(&b, ", burnt before: %08x", p.former)
 	}
 	f := p.faults
-	for name, at := range map[string][]uint64{"cut": f.CutWire, "unplugged": f.Unplug, "hung": f.Hang} {
-		for _, n := range at {
-			fmt.Fprintf(&b, ", %s at wire byte %d", name, n)
+	for _, mark := range []struct {
+		what string
+		at   []uint64
+	}{{"cut", f.CutWire}, {"unplugged", f.Unplug}, {"hung", f.Hang}} {
+		for _, n := range mark.at {
+			fmt.Fprintf(&b, ", %s at wire byte %d", mark.what, n)
 		}
 	}
 	for _, c := range f.CutBurn {
@@ -263,6 +267,41 @@ func (p *plan) String() string {
 		fmt.Fprintf(&b, ", %s", strings.TrimSuffix(h.String(), ":"))
 	}
 	return b.String()
+}
+
+// TestPlans: a seed always makes the same life, and among those of a short campaign
+// is every kind of unit, part and hurt.
+func TestPlans(t *testing.T) {
+	seen := map[string]bool{}
+	for seed := range uint64(unitsOfCI) {
+		p := newPlan(seed)
+		if again := newPlan(seed); again.String() != p.String() || again.chip != p.chip {
+			t.Fatalf("seed %d makes two lives:\n%v\n%v", seed, p, again)
+		}
+		f := p.faults
+		for what, is := range map[string]bool{
+			p.order.name: true, "unfit": p.unfit != "", "burnt before": p.former != (simulator.Fuses{}),
+			"cut": len(f.CutWire) > 0, "cut in a burn": len(f.CutBurn) > 0, "cut in flash": len(f.CutErase)+len(f.CutProgram) > 0,
+			"cable": len(f.Unplug) > 0, "hang": len(f.Hang) > 0, "noise": p.noisy(), "weak": len(f.WeakBits) > 0, "never takes": p.weak(),
+			"worn": len(f.WornSectors) > 0,
+		} {
+			seen[what] = seen[what] || is
+		}
+		for _, h := range p.hurts {
+			seen[h.what] = true
+		}
+	}
+	for _, what := range []string{killAtWrite, killAtEvent, ctrlC, swapped, wrongProfile, wrongLabel, otherUnit, noRecords} {
+		seen[what] = seen[what] || false
+	}
+	for _, o := range orders {
+		seen[o.name] = seen[o.name] || false
+	}
+	for what, is := range seen {
+		if !is {
+			t.Errorf("there is no %q among %d lives", what, unitsOfCI)
+		}
+	}
 }
 
 // String says what is done and when.
