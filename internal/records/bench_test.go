@@ -122,8 +122,8 @@ func BenchmarkVerify(b *testing.B) {
 var benchRuns = flag.Int("runs", 20_000, "how many runs the shift benchmark has in the table; the last 10,000 are its shift")
 
 // fillRuns adds n finished runs, a second apart, by SQL alone: nine in ten a unit that
-// passes at once, the tenth one that fails and passes in the run after. MACs are in
-// no order, as boards come.
+// passes at once, the tenth one that fails, is parked and released, and passes in the
+// run after. MACs are in no order, as boards come.
 func fillRuns(t testing.TB, path string, n int) {
 	t.Helper()
 	db := raw(t, path)
@@ -133,6 +133,9 @@ func fillRuns(t testing.TB, path string, n int) {
 		SELECT 'run-' || n, at, 'line 1', 1 + n % 24, 'usb:1-1.4.' || (n % 24), 'demo', ?3, 'test', 'mia',
 			printf('24:0a:c4:%02x:%02x:%02x', unit * 7919 % 256, unit * 7919 / 256 % 256, unit * 7919 / 65536 % 256),
 			at, iif(n % 10 = 8, 'FAIL', 'PASS') FROM runs_of`, n, noon.Unix(), sum("profile"))
+	must(t, err)
+	_, err = db.ExecContext(t.Context(), `INSERT INTO parkings (mac, action, code, reason, person, at)
+		SELECT mac, value, 'E210', 'failed too often', 'ada', finished_at FROM runs, json_each('["park", "release"]') WHERE verdict = 'FAIL'`)
 	must(t, err)
 }
 

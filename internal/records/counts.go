@@ -22,8 +22,8 @@ type Counts struct {
 	First    int          `json:"first_pass"` // passed in the first run they ever had, anywhere
 	Retested int          `json:"retested"`   // passed in a later one
 	Passed   int          `json:"passed"`     // First and Retested
-	Failed   int          `json:"failed"`     // units whose last verdict is FAIL
-	Parked   int          `json:"parked"`     // units whose last verdict is PARK
+	Failed   int          `json:"failed"`     // units whose last verdict is FAIL, but for those that are parked
+	Parked   int          `json:"parked"`     // units whose last verdict is PARK, or that were parked after it and still are
 	Errors   int          `json:"errors"`     // runs that ended in ERROR, interruptions aside
 	FPY      float64      `json:"fpy"`        // First / In, 0 to 1; 0 without units
 	Slots    []SlotCounts `json:"slots"`      // those that had runs, by number
@@ -45,6 +45,10 @@ func (s *Store) ShiftCounts(ctx context.Context, station string, since time.Time
 }
 
 func shiftCounts(ctx context.Context, q querier, station string, since time.Time) (Counts, error) {
+	aside, err := setAside(ctx, q, since)
+	if err != nil {
+		return Counts{}, err
+	}
 	rows, err := q.QueryContext(ctx, countedRuns, station, since.UTC().Format(timeLayout))
 	if err != nil {
 		return Counts{}, err
@@ -53,7 +57,7 @@ func shiftCounts(ctx context.Context, q querier, station string, since time.Time
 	t := tally{units: map[string]*unitTally{}, slots: map[int]*slotTally{}}
 	for rows.Next() {
 		var r countedRun
-		if err := rows.Scan(&r.slot, &r.mac, &r.outcome); err != nil {
+		if err := rows.Scan(&r.slot, &r.mac, &r.outcome, &r.finished); err != nil {
 			return Counts{}, err
 		}
 		t.add(r)
@@ -61,8 +65,38 @@ func shiftCounts(ctx context.Context, q querier, station string, since time.Time
 	if err := rows.Err(); err != nil {
 		return Counts{}, err
 	}
-	return t.counts(since), nil
+	return t.counts(since, aside), nil
 }
+
+// setAside returns the MACs that are parked now, each with the time of its parking as it
+// is stored. One parked more than an hour before since may be missing.
+func setAside(ctx context.Context, q querier, since time.Time) (map[string]string, error) {
+	rows, err := q.QueryContext(ctx, parkedLast)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	enough := since.UTC().Add(-time.Hour).Format(timeLayout) // not all clocks agree
+	aside, seen := map[string]string{}, map[string]bool{}
+	for rows.Next() {
+		var mac, action, at string
+		if err := rows.Scan(&mac, &action, &at); err != nil {
+			return nil, err
+		}
+		if at < enough {
+			return aside, nil
+		}
+		if action == "park" && !seen[mac] {
+			aside[mac] = at
+		}
+		seen[mac] = true
+	}
+	return aside, rows.Err()
+}
+
+// parkedLast are all parkings and releases, the latest first: a few thousand units are
+// parked in years, and the first rows are all that is read.
+const parkedLast = "SELECT mac, action, at FROM parkings WHERE id > 0 ORDER BY id DESC"
 
 // countedRuns are a station's finished runs in the order they started, each with the
 // letter of its outcome. Only a PASS asks whether the unit had a run before: one step
@@ -73,7 +107,7 @@ const countedRuns = `SELECT slot, coalesce(mac, ''), CASE verdict
 		WHEN 'FAIL' THEN 'F'
 		WHEN 'ERROR' THEN iif(code = '` + interrupted + `', 'e', 'E')
 		WHEN 'PARK' THEN 'K'
-		WHEN 'DONE' THEN 'D' END
+		WHEN 'DONE' THEN 'D' END, finished_at
 	FROM runs WHERE station = ? AND started_at >= ? AND verdict IS NOT NULL ORDER BY started_at, id`
 
 // Outcomes are letters of the trend; a small one is a special case of its capital:
@@ -88,9 +122,10 @@ const (
 )
 
 type countedRun struct {
-	slot    int
-	mac     string // "" where the unit never told it
-	outcome string
+	slot     int
+	mac      string // "" where the unit never told it
+	outcome  string
+	finished string // a time as it is stored
 }
 
 // tally is what the runs so far come to.
@@ -102,7 +137,7 @@ type tally struct {
 
 type unitTally struct {
 	worked, passed, first bool
-	last                  string
+	last                  countedRun
 }
 
 type slotTally struct {
@@ -125,7 +160,7 @@ func (t *tally) add(r countedRun) {
 	u.worked = u.worked || r.outcome != done
 	u.passed = u.passed || pass
 	u.first = u.first || r.outcome == passedFirst
-	u.last = r.outcome
+	u.last = r
 }
 
 // entry returns the value of a key, a new one where there is none.
@@ -138,14 +173,16 @@ func entry[K comparable, V any](m map[K]*V, key K) *V {
 	return v
 }
 
-func (t *tally) counts(since time.Time) Counts {
+func (t *tally) counts(since time.Time, aside map[string]string) Counts {
 	c := Counts{Since: since, Errors: t.errors, Slots: []SlotCounts{}}
-	for _, u := range t.units {
+	for mac, u := range t.units {
+		at, is := aside[mac]
+		after := is && at >= u.last.finished
 		c.In += count(u.worked)
 		c.First += count(u.first)
 		c.Passed += count(u.passed)
-		c.Failed += count(u.last == failed)
-		c.Parked += count(u.last == parked)
+		c.Failed += count(u.last.outcome == failed && !after)
+		c.Parked += count(u.last.outcome == parked || after)
 	}
 	c.Retested = c.Passed - c.First
 	if c.In > 0 {
@@ -186,21 +223,21 @@ func (s *Store) LastHour(ctx context.Context, station string, now time.Time) (in
 }
 
 // Attempts returns how often a MAC (any notation) was tried in vain since it last
-// passed or was last released: runs that ended in PARK, and in FAIL or ERROR but
-// for interruptions, orders and profiles (E902, E5xx, E8xx), which say nothing of
-// the unit.
+// passed or was last released: runs that ended in FAIL, ERROR or PARK for what may be
+// the unit's fault or its contact's. Identity, records, profiles and the station
+// itself (E5xx, E6xx, E8xx, E9xx) say nothing of the unit.
 func (s *Store) Attempts(ctx context.Context, mac string) (int, error) {
 	mac, err := ParseMAC(mac)
 	if err != nil {
 		return 0, err
 	}
 	var n int
-	err = s.r.QueryRowContext(ctx, attempts, mac, interrupted).Scan(&n)
+	err = s.r.QueryRowContext(ctx, attempts, mac).Scan(&n)
 	return n, named(classify(ctx, err), "count the attempts of MAC %s", mac)
 }
 
 const attempts = `SELECT count(*) FROM runs WHERE mac = ?1
-	AND (verdict = 'PARK' OR verdict IN ('FAIL', 'ERROR') AND code <> ?2 AND code NOT GLOB 'E[58][0-9][0-9]')
+	AND verdict IN ('FAIL', 'ERROR', 'PARK') AND code NOT GLOB 'E[5689][0-9][0-9]'
 	AND finished_at > (SELECT coalesce(max(at), '') FROM (
 		SELECT at FROM parkings WHERE mac = ?1 AND action = 'release'
 		UNION ALL SELECT finished_at FROM runs WHERE mac = ?1 AND verdict = 'PASS'))`

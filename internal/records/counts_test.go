@@ -79,6 +79,55 @@ func TestShiftCounts(t *testing.T) {
 	}
 }
 
+// TestShiftCountsParkedByHand: what is set aside without a run of its own is parked,
+// whatever its last verdict was, until it is released or has another run.
+func TestShiftCountsParkedByHand(t *testing.T) {
+	t.Parallel()
+	s := openTemp(t)
+	ctx := t.Context()
+	fail, pass := contact{minute: 1, slot: 1, unit: 1, verdict: Fail, code: "E301"}, contact{minute: 1, slot: 1, unit: 1, verdict: Pass}
+	again := contact{minute: 30, slot: 1, unit: 1, verdict: Fail, code: "E301"}
+	for i, test := range []struct {
+		name    string
+		runs    []contact // before
+		park    int       // minute
+		release int       // minute; 0: not
+		after   []contact
+		want    Counts // but for Since, FPY and Slots
+	}{
+		{"too many attempts", []contact{fail}, 2, 0, nil, Counts{In: 1, Parked: 1}}, // in the instant the run ended
+		{"after an ERROR", []contact{{1, 1, 1, Error, "E107", false}}, 5, 0, nil, Counts{In: 1, Parked: 1, Errors: 1}},
+		{"after a PASS", []contact{pass}, 5, 0, nil, Counts{In: 1, First: 1, Passed: 1, Parked: 1}},
+		{"released", []contact{fail}, 5, 9, nil, Counts{In: 1, Failed: 1}},
+		{"released, then failed", []contact{fail}, 5, 9, []contact{again}, Counts{In: 1, Failed: 1}},
+		{"before its last run", []contact{fail}, 5, 0, []contact{again}, Counts{In: 1, Failed: 1}},
+		{"another unit", []contact{{1, 1, 2, Fail, "E301", false}}, 5, 0, nil, Counts{In: 1, Failed: 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDay(s, test.name)
+			d.first = 100 * (i + 1)
+			for _, c := range test.runs {
+				d.run(t, c)
+			}
+			minute := func(n int) time.Time { return noon.Add(time.Duration(n) * time.Minute) }
+			mac := d.unit(1).mac
+			must(t, s.Park(ctx, Parking{MAC: mac, Code: "E210", Reason: "failed too often", At: minute(test.park)}))
+			if test.release > 0 {
+				must(t, s.Release(ctx, Release{MAC: mac, Person: "ada", Reason: "reworked", At: minute(test.release)}))
+			}
+			for _, c := range test.after {
+				d.run(t, c)
+			}
+			got, err := s.ShiftCounts(ctx, test.name, noon)
+			must(t, err)
+			got.Since, got.FPY, got.Slots = time.Time{}, 0, nil
+			if fmt.Sprint(got) != fmt.Sprint(test.want) {
+				t.Errorf("got  %+v\nwant %+v", got, test.want)
+			}
+		})
+	}
+}
+
 func TestTrendIsTheLastTwenty(t *testing.T) {
 	t.Parallel()
 	s := openTemp(t)
@@ -133,8 +182,10 @@ func TestAttempts(t *testing.T) {
 		{"none", nil, 0},
 		{"each kind", []contact{{verdict: Fail, code: "E301"}, {verdict: Error, code: "E107"}, {verdict: Park, code: "E303"}}, 3},
 		{"not the unit's fault", []contact{{verdict: Error, code: "E902"}, {verdict: Error, code: "E501"}, {verdict: Fail, code: "E506"},
-			{verdict: Error, code: "E802"}, {verdict: Done}, {}}, 0},
-		{"parked for its serial number", []contact{{verdict: Park, code: "E502"}}, 1},
+			{verdict: Error, code: "E802"}, {verdict: Error, code: "E601"}, {verdict: Error, code: "E603"}, {verdict: Error, code: "E901"},
+			{verdict: Error, code: "E903"}, {verdict: Park, code: "E502"}, {verdict: Park, code: "E907"}, {verdict: Done}, {}}, 0},
+		{"each that may be", []contact{{verdict: Error, code: "E101"}, {verdict: Fail, code: "E201"}, {verdict: Fail, code: "E305"},
+			{verdict: Fail, code: "E402"}, {verdict: Fail, code: "E701"}}, 5},
 		{"a fault without a code", []contact{{verdict: Fail}}, 1},
 		{"passed", []contact{{verdict: Fail, code: "E301"}, {verdict: Pass}}, 0},
 		{"passed, then found changed", []contact{{verdict: Fail, code: "E301"}, {verdict: Pass}, {verdict: Park, code: "E303"}}, 1},

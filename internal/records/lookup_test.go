@@ -205,7 +205,7 @@ func TestLookupsUseIndexes(t *testing.T) {
 	planned("SELECT id FROM units WHERE state = ? AND state <> 'complete' ORDER BY id", "open")
 	planned("SELECT id FROM runs WHERE unit_id = ? ORDER BY started_at", 1)
 	planned(completedSince, "line 1", noon.Format(timeLayout))
-	planned(attempts, newExample(1).mac, interrupted)
+	planned(attempts, newExample(1).mac)
 	planned(actQuery+" WHERE station = ? AND kind = ? ORDER BY id DESC LIMIT 1", "line 1", "job")
 	planned(actQuery+" WHERE at >= ? ORDER BY at DESC, id DESC LIMIT ?", noon.Format(timeLayout), 9)
 	planned(actQuery+" WHERE subject = ? AND subject <> '' ORDER BY at DESC, id DESC LIMIT ?", "J-1", 9)
