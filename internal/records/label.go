@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -10,7 +11,9 @@ import (
 type LabelKind string
 
 // A label is printed, or was not because the printer failed; then it is scanned on
-// its unit and verified, or found to be another one.
+// its unit and verified, or found to be another one. Printed is recorded before the
+// printer is asked, so that no two labels can ever bear the same copy's number; failed,
+// of the same copy, then says that it did not come out.
 const (
 	LabelPrinted  LabelKind = "printed"
 	LabelFailed   LabelKind = "failed"
@@ -23,17 +26,22 @@ type Label struct {
 	UnitID int64     `json:"unit_id"`
 	At     time.Time `json:"at"`
 	Kind   LabelKind `json:"kind"`
-	Copy   int       `json:"copy"` // 1: the first that was printed; more: reprints
+	Copy   int       `json:"copy"` // 1: the first; more: reprints, and what was printed after a failure
 	Person string    `json:"person,omitempty"`
 	Reason string    `json:"reason,omitempty"` // of a reprint, or of a failure
 	Detail string    `json:"detail,omitempty"` // what was scanned instead, or what the printer said
 }
 
 // SaveLabel records what happened to a label and returns which copy it happened
-// to. Copies have no gaps: with l.Copy 0, printed and failed are about the next
-// copy, verified and mismatch about the last one printed; any other copy that this
-// is not true of is ErrInvalid. ErrNotComplete when a label is printed for a unit
-// that is not complete: a label says PASS.
+// to. What is about a copy that this cannot be true of is ErrInvalid:
+//   - printed is about the next copy. Its number is used up, whatever comes of it.
+//   - failed is about the next copy, which keeps its number for another try; or, where
+//     l.Copy says so, about the one printed last: it did not come out after all. That
+//     can be said once, and not of a copy that was verified.
+//   - verified and mismatch are about a copy that came out; with l.Copy 0, the last.
+//
+// ErrNotComplete when a label is printed for a unit that is not complete: a label says
+// PASS.
 func (s *Store) SaveLabel(ctx context.Context, l Label) (copied int, err error) {
 	err = s.write(ctx, func(t *txn) (err error) {
 		copied, err = t.saveLabel(ctx, l)
@@ -54,11 +62,11 @@ func (t *txn) saveLabel(ctx context.Context, l Label) (int, error) {
 	if l.Kind == LabelPrinted && u.State != StateComplete {
 		return 0, ErrNotComplete
 	}
-	printed, err := copiesOf(ctx, t, l.UnitID)
+	past, err := labelsOf(ctx, t, l.UnitID)
 	if err != nil {
 		return 0, err
 	}
-	if l.Copy, err = l.whichCopy(printed); err != nil {
+	if l.Copy, err = l.whichCopy(copiesIn(past)); err != nil {
 		return 0, err
 	}
 	res, err := t.ExecContext(ctx, "INSERT INTO labels (unit_id, at, kind, copy, person, reason, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -66,36 +74,67 @@ func (t *txn) saveLabel(ctx context.Context, l Label) (int, error) {
 	return l.Copy, t.noteInserted(ctx, "labels", res, err)
 }
 
-// whichCopy returns the copy that l is about, when so many were printed.
-func (l Label) whichCopy(printed int) (int, error) {
-	first, last := 1, printed
+// copies are the labels of a unit that were printed: what happened to each last, the
+// first copy's first.
+type copies []LabelKind
+
+// copiesIn takes them from what happened, in order.
+func copiesIn(past []Label) (c copies) {
+	for _, l := range past {
+		switch {
+		case l.Kind == LabelPrinted:
+			c = append(c, LabelPrinted)
+		case l.Copy <= len(c) && c[l.Copy-1] != LabelVerified: // a try before it has a number does not count
+			c[l.Copy-1] = l.Kind
+		}
+	}
+	return c
+}
+
+// last is the last copy that came out, or of which nothing else is known; 0: none.
+func (c copies) last() int {
+	n := len(c)
+	for n > 0 && c[n-1] == LabelFailed {
+		n--
+	}
+	return n
+}
+
+// whichCopy returns the copy that l is about, when those were printed.
+func (l Label) whichCopy(c copies) (int, error) {
+	next, n, fits := len(c)+1, l.Copy, false
 	switch l.Kind {
-	case LabelPrinted, LabelFailed:
-		first, last = printed+1, printed+1
+	case LabelPrinted:
+		n = cmp.Or(n, next)
+		fits = n == next
+	case LabelFailed:
+		n = cmp.Or(n, next)
+		fits = n == next || n > 0 && n == len(c) && c[n-1] != LabelFailed && c[n-1] != LabelVerified
 	case LabelVerified, LabelMismatch:
+		n = cmp.Or(n, c.last())
+		fits = n > 0 && n < next && c[n-1] != LabelFailed
 	default:
 		return 0, fmt.Errorf("%w: no such thing happens to a label", ErrInvalid)
 	}
-	n := l.Copy
-	if n == 0 {
-		n = last
-	}
-	if n < first || n > last {
-		return 0, fmt.Errorf("%w: copy %d, while %d were printed", ErrInvalid, n, printed)
+	if !fits {
+		return 0, fmt.Errorf("%w: copy %d, while %d were printed and copy %d is the last that came out", ErrInvalid, n, len(c), c.last())
 	}
 	return n, nil
 }
 
-func copiesOf(ctx context.Context, q querier, unitID int64) (n int, err error) {
-	err = q.QueryRowContext(ctx, "SELECT count(*) FROM labels WHERE unit_id = ? AND kind = 'printed'", unitID).Scan(&n)
-	return n, err
+// NextCopy returns the number that the next label printed for a unit will have, since
+// a label can say which copy it is: 1 for the first. The number of a copy that did not
+// come out is not given again: some of it may have.
+func (s *Store) NextCopy(ctx context.Context, unitID int64) (int, error) {
+	past, err := s.LabelsOf(ctx, unitID)
+	return len(copiesIn(past)) + 1, err
 }
 
-// NextCopy returns the number that the next label printed for a unit will have: 1
-// for the first, since a label can say which copy it is.
-func (s *Store) NextCopy(ctx context.Context, unitID int64) (int, error) {
-	n, err := copiesOf(ctx, s.r, unitID)
-	return n + 1, named(classify(ctx, err), "next copy of the label of unit %d", unitID)
+// LastCopy returns the last copy of a unit's label that was printed and not found to
+// have failed; 0 when there is none.
+func (s *Store) LastCopy(ctx context.Context, unitID int64) (int, error) {
+	past, err := s.LabelsOf(ctx, unitID)
+	return copiesIn(past).last(), err
 }
 
 // LabelsOf returns what happened to a unit's label, in the order it was recorded.
@@ -114,7 +153,8 @@ func labelsOf(ctx context.Context, q querier, unitID int64) ([]Label, error) {
 
 // LabelsDue returns the complete units that passed at a station at or after since
 // and have no verified label, those that wait longest first. A unit is due also
-// while its label is printed and not yet scanned; a parked one is not.
+// while its label is printed and not yet scanned, and when that failed (LastCopy tells
+// one from the other); a parked one is not.
 func (s *Store) LabelsDue(ctx context.Context, station string, since time.Time) ([]Unit, error) {
 	units, err := labelsDue(ctx, s.r, station, since)
 	return units, named(classify(ctx, err), "labels due at %s", station)

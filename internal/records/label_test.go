@@ -1,6 +1,7 @@
 package records
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func TestLabels(t *testing.T) {
 		{LabelPrinted, 1, 0},
 		{LabelMismatch, 0, 1},
 		{LabelVerified, 0, 1},
-		{LabelFailed, 1, 0},
+		{LabelFailed, 1, 0}, // it was verified
 		{LabelFailed, 2, 2},
 		{LabelPrinted, 3, 0},
 		{LabelPrinted, 2, 2},
@@ -59,6 +60,57 @@ func TestLabels(t *testing.T) {
 	}
 	if _, err := s.Verify(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLabelIsRecordedFirst: a label that is on record before it is printed has its
+// number for good, also when it does not come out.
+func TestLabelIsRecordedFirst(t *testing.T) {
+	t.Parallel()
+	s := openTemp(t)
+	ctx := t.Context()
+	u := newExample(1).complete(t, s)
+	for i, test := range []struct {
+		kind       LabelKind
+		copy       int // as given
+		want       int // 0: refused
+		next, last int // afterwards
+	}{
+		{LabelFailed, 0, 1, 1, 0}, // known before the printer was asked
+		{LabelPrinted, 1, 1, 2, 1},
+		{LabelFailed, 1, 1, 2, 0},
+		{LabelFailed, 1, 0, 2, 0}, // once is enough
+		{LabelVerified, 0, 0, 2, 0},
+		{LabelVerified, 1, 0, 2, 0},
+		{LabelMismatch, 1, 0, 2, 0},
+		{LabelPrinted, 1, 0, 2, 0},
+		{LabelPrinted, 0, 2, 3, 2},
+		{LabelFailed, 1, 0, 3, 2}, // not the last one
+		{LabelMismatch, 0, 2, 3, 2},
+		{LabelFailed, 2, 2, 3, 0}, // a stray scan says nothing of this copy
+		{LabelPrinted, 0, 3, 4, 3},
+		{LabelVerified, 0, 3, 4, 3},
+		{LabelMismatch, 0, 3, 4, 3},
+		{LabelFailed, 3, 0, 4, 3}, // it was seen on its unit
+		{LabelPrinted, 4, 4, 5, 4},
+		{LabelFailed, 4, 4, 5, 3},
+		{LabelMismatch, 0, 3, 5, 3},
+		{LabelFailed, 3, 0, 5, 3},
+		{LabelFailed, 0, 5, 5, 3},
+		{LabelVerified, 5, 0, 5, 3},
+	} {
+		got, err := s.SaveLabel(ctx, Label{UnitID: u.ID, At: noon, Kind: test.kind, Copy: test.copy})
+		if got != test.want || err != nil && test.want != 0 {
+			t.Errorf("%d: %s of copy %d = %d, %v; want %d", i, test.kind, test.copy, got, err, test.want)
+		}
+		if test.want == 0 {
+			wantErr(t, err, ErrInvalid)
+		}
+		next, err1 := s.NextCopy(ctx, u.ID)
+		last, err2 := s.LastCopy(ctx, u.ID)
+		if err := errors.Join(err1, err2); err != nil || next != test.next || last != test.last {
+			t.Errorf("%d: next copy %d, last %d, %v; want %d and %d", i, next, last, err, test.next, test.last)
+		}
 	}
 }
 
@@ -115,6 +167,10 @@ func TestLabelsDue(t *testing.T) {
 	label(1, LabelPrinted, LabelVerified)
 	label(2, LabelPrinted, LabelMismatch)
 	label(3, LabelFailed)
+	u, err := s.UnitByMAC(ctx, day.unit(2).mac)
+	must(t, err)
+	_, err = s.SaveLabel(ctx, Label{UnitID: u.ID, At: noon, Kind: LabelFailed, Copy: 1}) // printed, and did not come out
+	must(t, err)
 	must(t, s.Park(ctx, Parking{MAC: day.unit(4).mac, Code: "E303", Reason: "came back", At: noon}))
 	due := func(station string, minute int) string {
 		units, err := s.LabelsDue(ctx, station, noon.Add(time.Duration(minute)*time.Minute))

@@ -192,7 +192,7 @@ func TestLookupsUseIndexes(t *testing.T) {
 	}
 	for what, query := range map[string]func() error{
 		"due":    func() error { _, err := labelsDue(t.Context(), spy, "line 1", noon); return err },
-		"copies": func() error { _, err := copiesOf(t.Context(), spy, 1); return err },
+		"copies": func() error { _, err := labelsOf(t.Context(), spy, 1); return err },
 		"badge":  func() error { _, err := personByBadge(t.Context(), spy, ada().Badge); return err },
 	} {
 		if err := query(); err != nil {
