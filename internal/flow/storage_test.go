@@ -55,8 +55,11 @@ func TestStorage(t *testing.T) {
 			began := time.Now()
 			p := policies[i%len(policies)]
 			tally := &campaign{policy: p, outcomes: map[string]int{}}
-			most := storageOperations(t, p, jobs[p.name], tr)
-			points := sample(numbers(most), 5)
+			most, intents := storageOperations(t, p, jobs[p.name], tr)
+			points := sample(numbers(most), 4)
+			if !everyFrame {
+				points = append(points, sample(intents, 2)...)
+			}
 			t.Run("at", func(t *testing.T) {
 				for _, n := range points {
 					t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -70,21 +73,32 @@ func TestStorage(t *testing.T) {
 	}
 }
 
-// storageOperations is how many operations that trouble can strike at.
-func storageOperations(t *testing.T, p policy, j *job.Job, tr trouble) (n int) {
+// storageOperations is how many operations that trouble can strike at, and which of
+// them are the first of writing down what is about to be burnt.
+func storageOperations(t *testing.T, p policy, j *job.Job, tr trouble) (most int, intents []int) {
 	t.Helper()
 	inBubble(t, func(t *testing.T) {
-		b := newStorageRig(t, p, j, newDisk(tr, 0, storageSeed))
+		d := newDisk(tr, 0, storageSeed)
+		b := newStorageRig(t, p, j, d)
+		begun := 0
+		b.sink = func(ev flow.Event) {
+			switch ev.Kind {
+			case flow.StepStarted:
+				begun = d.count + 1
+			case flow.BurnIntended:
+				intents = append(intents, begun)
+			}
+		}
 		check(t, b.open())
 		b.mustRun("PASS", "")
 		check(t, b.store.Close())
 		unmount(b.dir)
-		n = b.disk.count
+		most = d.count
 	})
-	if n < 100 {
-		t.Fatalf("only %d operations were seen: the layer is not in place", n)
+	if most < 100 {
+		t.Fatalf("only %d operations were seen: the layer is not in place", most)
 	}
-	return n
+	return most, intents
 }
 
 // numbers are those from 1 to n.
@@ -273,7 +287,7 @@ func TestStorageLies(t *testing.T) {
 	t.Parallel()
 	j := newJob(t, release)
 	lies := trouble{name: "liar", codes: map[operation]int32{opSync: sqlite3.SQLITE_IOERR_FSYNC}, cut: true, keep: "none", liar: true}
-	most := storageOperations(t, release, j, lies)
+	most, _ := storageOperations(t, release, j, lies)
 	noticed := 0
 	for _, n := range sample(numbers(most), 8) {
 		inBubble(t, func(t *testing.T) {
