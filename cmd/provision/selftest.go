@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -163,12 +162,18 @@ func (t selfTest) ports(ctx context.Context) {
 	t.line("ports", checkOK, "%d", len(t.slots))
 }
 
+// scanner opens the scanner's port as the one that reads it does. A port that is busy
+// is being read.
 func (t selfTest) scanner(context.Context) {
 	device := t.profile.Scanner.Device
 	if device == "" {
 		return // the keyboard: whoever reads this has one
 	}
-	if _, err := os.Stat(device); err != nil {
+	port, err := openPort(device)
+	switch {
+	case err == nil:
+		_ = port.Close()
+	case !errors.Is(err, esptool.ErrPortBusy):
 		t.line("scanner", checkBad, "%s", device)
 		return
 	}
