@@ -42,8 +42,8 @@ func TestFrozenOdd(t *testing.T) {
 	}
 }
 
-// TestKeyOf: a block has the key reversed, word 0 its last four bytes (espefuse 4.8.1
-// burn_key of 00 01 02 ... 1f).
+// TestKeyOf: a block has the key reversed: word 0 is its last four bytes, big-endian
+// (ESP32 TRM, "eFuse Controller"; espefuse burn_key).
 func TestKeyOf(t *testing.T) {
 	block := words{0x1c1d1e1f, 0x18191a1b, 0x14151617, 0x10111213, 0x0c0d0e0f, 0x08090a0b, 0x04050607, 0x00010203}
 	const want = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
