@@ -193,11 +193,12 @@ func (s *Shift) labelsDue(ctx context.Context) (due []labelDue, err error) {
 	}
 	units, err := s.store.LabelsDue(ctx, s.cfg.Facts.Station, s.now().Add(-labelTime))
 	for _, u := range units {
-		next, err := s.store.NextCopy(ctx, u.ID)
+		rows, err := s.store.LabelsOf(ctx, u.ID)
 		if err != nil {
 			return nil, err
 		}
-		due = append(due, labelDue{serial: u.Serial, copy: next - 1, printed: next > 1})
+		out := cameOut(rows)
+		due = append(due, labelDue{serial: u.Serial, copy: out, printed: out > 0})
 	}
 	return due, err
 }

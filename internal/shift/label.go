@@ -104,22 +104,38 @@ func (s *Shift) printOne(ctx context.Context, serial, person, reason string) (in
 	if err != nil {
 		return 0, err
 	}
-	row := records.Label{UnitID: r.Unit.ID, At: s.now(), Kind: records.LabelPrinted, Person: person, Reason: reason}
-	if row.Copy, err = s.store.NextCopy(ctx, r.Unit.ID); err != nil {
+	fields.Operator, fields.Copy = person, cameOut(r.Labels)+1
+	zpl, err := s.cfg.Template.Render(fields)
+	if err != nil {
 		return 0, err
 	}
-	fields.Operator, fields.Copy = person, row.Copy
-	zpl, err := s.cfg.Template.Render(fields)
-	if err == nil {
-		err = s.cfg.Printer.Print(ctx, zpl)
+	// On record before it is printed: a label that nobody knows of is worse than one
+	// that is taken for printed and was not.
+	row := records.Label{UnitID: r.Unit.ID, At: s.now(), Kind: records.LabelPrinted, Person: person, Reason: reason}
+	if row.Copy, err = s.store.SaveLabel(ctx, row); err != nil {
+		return 0, err
 	}
-	if err != nil {
-		row.Kind, row.Detail = records.LabelFailed, err.Error()
+	if err := s.cfg.Printer.Print(ctx, zpl); err != nil {
+		row.At, row.Kind, row.Detail = s.now(), records.LabelFailed, err.Error()
+		_, saved := s.store.SaveLabel(context.WithoutCancel(ctx), row)
+		return 0, errors.Join(err, saved)
 	}
-	if _, saved := s.store.SaveLabel(context.WithoutCancel(ctx), row); err == nil {
-		err = saved
+	return fields.Copy, nil
+}
+
+// cameOut is how many labels of a unit came out of the printer, as far as anybody
+// knows.
+func cameOut(rows []records.Label) int {
+	out := map[int]bool{}
+	for _, l := range rows {
+		switch l.Kind {
+		case records.LabelPrinted:
+			out[l.Copy] = true
+		case records.LabelFailed:
+			delete(out, l.Copy)
+		}
 	}
-	return row.Copy, err
+	return len(out)
 }
 
 // fieldsOf is what the records say of a unit, for its label.
