@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,6 +93,13 @@ func newBench(t *testing.T, slots int, serials ...string) *bench {
 	return b
 }
 
+// runs is how many runs have ended.
+func (b *bench) runs() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.results)
+}
+
 // lockedReader is a random source for several slots.
 type lockedReader struct {
 	mu sync.Mutex
@@ -107,7 +115,11 @@ func (l *lockedReader) Read(p []byte) (int, error) {
 // work lets the floor make the orders.
 func (b *bench) work(ctx context.Context) error {
 	b.cfg.Orders = floor.Orders(b.orders)
-	b.cfg.Result = func(r flow.Result) { b.results = append(b.results, r) }
+	b.cfg.Result = func(r flow.Result) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.results = append(b.results, r)
+	}
 	return floor.Work(ctx, b.cfg)
 }
 
@@ -227,7 +239,7 @@ func TestRolling(t *testing.T) {
 		}
 		b.insert(2, 9)
 		<-over
-		if got := len(b.results); got != 4 {
+		if got := b.runs(); got != 4 {
 			t.Errorf("%d results, want 4", got)
 		}
 		b.want("1 PASS SN-001", "1 PASS SN-002", "1 PASS SN-003", "2 PASS SN-004")
@@ -348,7 +360,7 @@ func TestCancelled(t *testing.T) {
 		stop, interrupt := context.WithCancel(ctx)
 		time.AfterFunc(2*time.Second, interrupt)
 		err := b.work(stop)
-		if err == nil || len(b.results) != 0 {
+		if err == nil || b.runs() != 0 {
 			t.Errorf("Work = %v, and %v; want the cancellation", err, b.results)
 		}
 	})
@@ -410,36 +422,35 @@ func TestVerdictOutlivesABadContact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 1, "SN-001", "SN-002")
 		b.insert(1, 1)
-		open, miss := b.cfg.Slots[0].Open, 0
+		open := b.cfg.Slots[0].Open
+		var misses, gone atomic.Int32
 		b.cfg.Slots[0].Open = func(ctx context.Context) (esptool.Port, error) {
-			if miss > 0 {
-				miss--
+			if misses.Add(-1) >= 0 {
 				return nil, esptool.ErrPortMissing
 			}
 			return open(ctx)
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		gone := 0
 		b.cfg.Sink = func(ev floor.Event) {
 			b.see(ev)
 			if ev.Kind == floor.SlotEmpty {
-				gone++
+				gone.Add(1)
 			}
 		}
 		over := make(chan error)
 		go func() { over <- b.work(ctx) }()
 		b.finished(1)
 		synctest.Wait()
-		miss = 1
+		misses.Store(1)
 		time.Sleep(5 * time.Second)
-		if gone != 0 || len(b.results) != 1 {
-			t.Errorf("after one miss: gone %d times, %d runs; want 0 and 1", gone, len(b.results))
+		if gone.Load() != 0 || b.runs() != 1 {
+			t.Errorf("after one miss: gone %d times, %d runs; want 0 and 1", gone.Load(), b.runs())
 		}
-		miss = 2
+		misses.Store(2)
 		time.Sleep(5 * time.Second)
-		if gone != 1 {
-			t.Errorf("after two misses: gone %d times, want 1", gone)
+		if gone.Load() != 1 {
+			t.Errorf("after two misses: gone %d times, want 1", gone.Load())
 		}
 		stop()
 		<-over

@@ -39,11 +39,13 @@ type (
 	syncFunc     = func(tls *libc.TLS, file uintptr, flags int32) int32
 )
 
-// shim is our file system and the one below it.
+// shim is our file system and the one below it. The tables that SQLite keeps are in
+// C's memory: the race detector's build refuses a C pointer to Go's. The functions in
+// them are Go's, and stay where they are.
 var shim struct {
-	below, ours sqlite3.Tsqlite3_vfs
-	open        openFunc
-	delete      deleteFunc
+	below  sqlite3.Tsqlite3_vfs
+	open   openFunc
+	delete deleteFunc
 
 	mu      sync.Mutex
 	disks   map[string]*disk // by folder
@@ -58,9 +60,9 @@ type shimFile struct {
 	below *sqlite3.Tsqlite3_io_methods
 }
 
-// shimMethods is a table of ours, and the functions in it.
+// shimMethods is a table of ours in C's memory, and the functions in it.
 type shimMethods struct {
-	table    sqlite3.Tsqlite3_io_methods
+	table    uintptr
 	close    closeFunc
 	read     transferFunc
 	write    transferFunc
@@ -74,16 +76,26 @@ func init() {
 	s := &shim
 	s.disks, s.files, s.methods = map[string]*disk{}, map[uintptr]*shimFile{}, map[uintptr]*shimMethods{}
 	s.below = *at[sqlite3.Tsqlite3_vfs](sqlite3.Xsqlite3_vfs_find(tls, 0))
-	s.ours = s.below
+	where, ours := inC(tls, s.below)
 	name, err := libc.CString("shim")
 	if err != nil {
 		panic(err)
 	}
 	s.open, s.delete = shimOpen, shimDelete
-	s.ours.FpNext, s.ours.FzName, s.ours.FxOpen, s.ours.FxDelete = 0, name, pointer(&s.open), pointer(&s.delete)
-	if rc := sqlite3.Xsqlite3_vfs_register(tls, uintptr(unsafe.Pointer(&s.ours)), 1); rc != sqlite3.SQLITE_OK {
+	ours.FpNext, ours.FzName, ours.FxOpen, ours.FxDelete = 0, name, pointer(&s.open), pointer(&s.delete)
+	if rc := sqlite3.Xsqlite3_vfs_register(tls, where, 1); rc != sqlite3.SQLITE_OK {
 		panic(fmt.Sprintf("register a file system with SQLite: %d", rc))
 	}
+}
+
+// inC is a copy of v in C's memory, for ever, and where that is.
+func inC[T any](tls *libc.TLS, v T) (uintptr, *T) {
+	p := libc.Xmalloc(tls, libc.Tsize_t(unsafe.Sizeof(v)))
+	if p == 0 {
+		panic("no memory for a table of SQLite's")
+	}
+	*at[T](p) = v
+	return p, at[T](p)
 }
 
 // at is the C structure at p.
@@ -117,27 +129,25 @@ func shimOpen(tls *libc.TLS, vfs, name, file uintptr, flags int32, outFlags uint
 		f := at[sqlite3.Tsqlite3_file](file)
 		shim.mu.Lock()
 		shim.files[file] = &shimFile{d, path, at[sqlite3.Tsqlite3_io_methods](f.FpMethods)}
-		f.FpMethods = methodsOver(f.FpMethods)
+		f.FpMethods = methodsOver(tls, f.FpMethods)
 		shim.mu.Unlock()
 	}
 	return rc
 }
 
 // methodsOver is our table over one of the file system below. The caller holds mu.
-func methodsOver(below uintptr) uintptr {
+func methodsOver(tls *libc.TLS, below uintptr) uintptr {
 	m := shim.methods[below]
 	if m == nil {
-		m = &shimMethods{
-			table: *at[sqlite3.Tsqlite3_io_methods](below),
-			close: shimClose, read: shimRead, write: shimWrite, truncate: shimTruncate, sync: shimSync,
-		}
-		t := &m.table
+		m = &shimMethods{close: shimClose, read: shimRead, write: shimWrite, truncate: shimTruncate, sync: shimSync}
+		var t *sqlite3.Tsqlite3_io_methods
+		m.table, t = inC(tls, *at[sqlite3.Tsqlite3_io_methods](below))
 		t.FiVersion = 2 // without memory mapping, which would pass us by
 		t.FxClose, t.FxRead, t.FxWrite = pointer(&m.close), pointer(&m.read), pointer(&m.write)
 		t.FxTruncate, t.FxSync = pointer(&m.truncate), pointer(&m.sync)
 		shim.methods[below] = m
 	}
-	return uintptr(unsafe.Pointer(&m.table))
+	return m.table
 }
 
 func fileAt(file uintptr) *shimFile {
