@@ -60,6 +60,8 @@ type Burn struct {
 	needs    [8]uint32 // bits of BLOCK0 that are set before this burn
 	chip     chipID    // the one it was planned for
 	waits    error     // why it cannot be executed as it stands; nil: it can
+	byUnit   bool      // the unit's firmware burns it, never the station
+	crypted  bool      // only on a chip whose FLASH_CRYPT_CNT is odd
 }
 
 // Stage returns the burn's place in the order.
@@ -73,11 +75,18 @@ func (b Burn) Block() int { return b.block }
 func (b Burn) KeyBlock() int { return b.keyBlock }
 
 // Waits returns why the burn, from Preview, cannot be executed before planning
-// again: ErrNoKey or ErrUnproven. It is nil when Execute takes it.
+// again: ErrNoKey, ErrUnproven or ErrPlain. It is nil when Execute takes it.
 func (b Burn) Waits() error { return b.waits }
+
+// ByUnit reports whether it is the unit's own firmware that burns this, when it has
+// encrypted the flash. Execute never does.
+func (b Burn) ByUnit() bool { return b.byUnit }
 
 // Name is short and unique within a plan: "BLOCK1 key", "FLASH_CRYPT_CNT".
 func (b Burn) Name() string {
+	if b.byUnit {
+		return "FLASH_CRYPT_CNT by the unit"
+	}
 	switch b.stage {
 	case StageKey, StageHide, StageProtect:
 		return fmt.Sprintf("BLOCK%d %s", b.keyBlock, b.stage)
@@ -120,7 +129,9 @@ func (b Burn) Permanent() string {
 	}
 	var parts []string
 	for _, name := range b.Fields() {
-		parts = append(parts, mustLookup(name).Irrevocably)
+		if says := mustLookup(name).Irrevocably; says != "" {
+			parts = append(parts, says)
+		}
 	}
 	return sentence(strings.Join(parts, "; "))
 }

@@ -15,6 +15,7 @@ var (
 	ErrHidden         = errors.New("block is read-protected: unknown, not blank")
 	ErrUnsupported    = errors.New("chip is not supported")
 	ErrOtherChip      = errors.New("not the chip that the burn was planned for")
+	ErrPlain          = errors.New("the unit has not encrypted its flash yet")
 )
 
 // Failures: what a chip, or the line to it, did.

@@ -87,6 +87,8 @@ func (b Burn) executable() error {
 	switch {
 	case b.stage == 0:
 		return fmt.Errorf("it was not planned: %w", ErrOrder)
+	case b.byUnit:
+		return fmt.Errorf("only the unit burns it: %w", ErrPlain)
 	case b.waits != nil:
 		return b.waits
 	case without(b.bits, burnable) != [8]uint32{}:
@@ -111,6 +113,9 @@ func (b Burn) allowed(seen observation) (missing [8]uint32, err error) {
 	}
 	if early := without(b.needs, have[0]); early != [8]uint32{} {
 		return missing, fmt.Errorf("%s not burnt yet: %w", describe(0, early), ErrOrder)
+	}
+	if b.crypted && !encrypts(have) {
+		return missing, fmt.Errorf("FLASH_CRYPT_CNT is even: %w: %w", ErrPlain, ErrOrder)
 	}
 	if b.stage == StageKey {
 		return b.allowedKey(have)

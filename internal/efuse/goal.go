@@ -24,6 +24,14 @@ type Goal struct {
 	CryptCount      uint8 // with FlashEncryption: CryptCountRelease or CryptCountDevelopment
 	CryptConfig     uint8 // with FlashEncryption: CryptConfig
 
+	// ByUnit says that the unit's own firmware encrypts the flash in place and burns
+	// FLASH_CRYPT_CNT when it has, as ESP-IDF's bootloader does at its first start. As
+	// long as the counter is even the flash is plain: then the counter, the locks and
+	// what comes after them are not the station's to burn (ErrPlain). UnitBurns names
+	// what that firmware burns along with the counter, of Locks, and DIS_CACHE of Freeze.
+	ByUnit    bool
+	UnitBurns []string
+
 	// Block1 is the flash encryption key, Block2 the Secure Boot V1 key, both from
 	// KeyWords. Each may be unknown: not made yet, or destroyed after it was locked.
 	Block1, Block2 KeyBlock
@@ -68,6 +76,9 @@ func (g Goal) Check() error {
 	if err := g.checkKeys(); err != nil {
 		return err
 	}
+	if err := g.checkUnit(); err != nil {
+		return err
+	}
 	for _, name := range g.Locks {
 		if !slices.Contains(lockable, name) {
 			return fmt.Errorf("lock %s: %w", name, notAllowed(name))
@@ -95,6 +106,41 @@ func (g Goal) checkKeys() error {
 		return fmt.Errorf("BLOCK1 and BLOCK2 are to hold the same key: %w", ErrWeakKey)
 	}
 	return nil
+}
+
+// checkUnit holds what the unit burns by itself against the rest of the goal: a fuse
+// that firmware burns is burnt, whether or not the goal wants it.
+func (g Goal) checkUnit() error {
+	if !g.ByUnit {
+		if len(g.UnitBurns) > 0 {
+			return fmt.Errorf("%v burnt by a unit that does not encrypt itself: %w", g.UnitBurns, ErrGoal)
+		}
+		return nil
+	}
+	if !g.FlashEncryption {
+		return fmt.Errorf("encrypted by the unit, without flash encryption: %w", ErrGoal)
+	}
+	for _, name := range g.UnitBurns {
+		if !slices.Contains(g.Locks, name) && !(name == cacheFreeze && slices.Contains(g.Freeze, name)) {
+			return fmt.Errorf("the unit burns %s by itself, and it is not among the locks and freezes: %w", name, ErrGoal)
+		}
+	}
+	return nil
+}
+
+// cacheFreeze is the one WR_DIS group that a bootloader freezes by itself.
+const cacheFreeze = "DIS_CACHE"
+
+// unitBits are the bits of UnitBurns.
+func (g Goal) unitBits() (bits [8]uint32) {
+	for _, name := range g.UnitBurns {
+		if name == cacheFreeze {
+			bits[0] |= 1 << mustLookup(name).WrDis
+			continue
+		}
+		bits = join(bits, mustLookup(name).mask())
+	}
+	return bits
 }
 
 // checkDownload holds the rules of UART_DOWNLOAD_DIS: the right silicon, and a

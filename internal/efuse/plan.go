@@ -11,6 +11,10 @@ import (
 // ABS_DONE_0; FLASH_CRYPT_CNT; locks; freezing; UART_DOWNLOAD_DIS. It is empty when
 // nothing is left, and Plan does no I/O.
 //
+// Where the unit encrypts itself (Goal.ByUnit) and has not done so, everything from
+// FLASH_CRYPT_CNT on waits as well, for ErrPlain: what the unit burns stands in one
+// Burn that is never executed, and the rest is planned anew once the counter is odd.
+//
 // While a key block is incomplete the plan goes on behind it, but the burn that
 // hides the block waits (Burn.Waits): once the key is burnt it is to be compared,
 // the proof recorded, and the rest planned again. A complete block without its
@@ -37,6 +41,8 @@ type planner struct {
 	proven  Proven
 	showing bool
 	reached [8]uint32 // bits of BLOCK0 that stand when the stages so far are done
+	behind  bool      // the stages to come are behind the unit's own encryption
+	plain   bool      // and that has not happened yet
 	burns   []Burn
 }
 
@@ -212,10 +218,20 @@ func (p *planner) encryption() error {
 	if have&^want != 0 {
 		return fmt.Errorf("FLASH_CRYPT_CNT is %#02x, want %#02x: %w", have, want, ErrCannotClear)
 	}
-	return p.add(Burn{stage: StageEncryption}, f.place(want))
+	if !p.goal.ByUnit {
+		return p.add(Burn{stage: StageEncryption}, f.place(want))
+	}
+	p.behind, p.plain = true, !encrypts(p.have)
+	if !p.plain { // all that the unit may have left is a counter that is not full
+		return p.add(Burn{stage: StageEncryption}, f.place(want))
+	}
+	return p.add(Burn{stage: StageEncryption, byUnit: true}, join(f.place(want), p.goal.unitBits()))
 }
 
-// encrypts reports whether flash encryption is on.
+// Encrypted reports whether flash encryption is on: FLASH_CRYPT_CNT has an odd number
+// of bits.
+func (w Words) Encrypted() bool { return encrypts(w) }
+
 func encrypts(have Words) bool {
 	return bits.OnesCount64(have.Field("FLASH_CRYPT_CNT"))%2 == 1
 }
@@ -257,7 +273,10 @@ func (p *planner) add(b Burn, want [8]uint32) error {
 		if name := frozenBy(p.have, 0, b.bits); name != "" {
 			return fmt.Errorf("%s: %w", name, ErrWriteProtected)
 		}
-		b.needs = p.reached
+		b.needs, b.crypted = p.reached, p.behind
+		if p.plain {
+			b.waits = ErrPlain
+		}
 		p.burns = append(p.burns, b)
 	}
 	p.have[0] = join(p.have[0], want)
