@@ -71,9 +71,20 @@ func (e *explanation) flashEncryption(p *Profile) {
 			"FLASH_CRYPT_CNT at its maximum: the flash stays encrypted for ever, and no plain program can be flashed through the serial port again.")
 	}
 	e.forEver("flash_encryption.mode", "Each unit has its own flash key, hidden in the chip; a copy of the flash is useless in any other unit.")
+	if f.OnDevice {
+		e.onDevice()
+	}
 	if p.SecureBoot.Version == 0 {
 		e.note("secure_boot.version", "Encryption without secure boot hides the program but does not prove it: altered flash contents are not noticed.")
 	}
+}
+
+// onDevice explains what it means that the unit encrypts itself.
+func (e *explanation) onDevice() {
+	e.forEver("flash_encryption.mode",
+		"Each unit encrypts itself at its first start, with the key that the station has burnt: its own bootloader then burns FLASH_CRYPT_CNT and locks by itself, and the station checks what it did.")
+	e.note("flash_encryption.mode",
+		"Flash is written in plain text, and the first start takes about 12 s for each MB of the partitions that are encrypted, with nobody touching the unit. If its power is lost meanwhile, the next run writes the plain text again.")
 }
 
 func (e *explanation) lock(p *Profile) {

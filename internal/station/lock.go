@@ -9,6 +9,7 @@ const (
 	uartDownloadDis = "UART_DOWNLOAD_DIS"
 	fieldCryptCount = "FLASH_CRYPT_CNT"
 	fieldConsole    = "CONSOLE_DEBUG_DISABLE"
+	fieldCache      = "DIS_CACHE"
 )
 
 // lockFuse is a fuse of [lock] other than UART_DOWNLOAD_DIS, which has an order
@@ -49,7 +50,7 @@ var freezable = []struct {
 	says string
 }{
 	{fieldCryptCount, "the encryption counter can no longer change, and neither can UART_DOWNLOAD_DIS"},
-	{"DIS_CACHE", "nobody can kill the unit by burning the cache fuse; MAC address and core settings freeze with it"},
+	{fieldCache, "nobody can kill the unit by burning the cache fuse; MAC address and core settings freeze with it"},
 	{"FLASH_CRYPT_CONFIG", "the encryption setting can no longer change"},
 	{"ABS_DONE_0", "the secure boot fuse can no longer change"},
 	{"ABS_DONE_1", "Secure Boot V2 can never be switched on in this unit, not even to upset it"},
@@ -82,6 +83,10 @@ func (r *resolver) lock(d *document, p *Profile) Lock {
 	} else {
 		l.Freeze = r.freeze(*d.Lock.Freeze, l, p)
 	}
+	if p.FlashEncryption.OnDevice && !slices.Contains(l.Freeze, fieldCache) {
+		r.add(ErrConflict, "lock.freeze",
+			`must hold DIS_CACHE with flash_encryption.mode = "device": the unit's bootloader freezes it when it encrypts`)
+	}
 	if l.UARTDownloadDis {
 		r.closeDownload(l, p)
 	}
@@ -104,7 +109,7 @@ func defaultFreeze(l Lock, p *Profile) []string {
 	development := p.FlashEncryption.Enabled && p.FlashEncryption.Policy == Development
 	var names []string
 	for _, name := range freezableNames() {
-		byDefault := name == "DIS_CACHE" || !development && name != fieldCryptCount && name != "ABS_DONE_1"
+		byDefault := name == fieldCache || !development && name != fieldCryptCount && name != "ABS_DONE_1"
 		if byDefault && notFinal(name, l, p) == "" {
 			names = append(names, name)
 		}

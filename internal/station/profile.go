@@ -102,10 +102,11 @@ const (
 	Development Policy = "development" // FLASH_CRYPT_CNT 1, can be switched off three times
 )
 
-// FlashEncryption says whether flash holds ciphertext. With Enabled, the station
-// encrypts on the host with a key of its own making for each unit.
+// FlashEncryption says whether flash holds ciphertext. The key is of the station's
+// making, one for each unit, whoever encrypts with it.
 type FlashEncryption struct {
 	Enabled     bool
+	OnDevice    bool // the unit's bootloader encrypts in place at its first start; else the station, before it writes
 	Policy      Policy
 	CryptConfig uint8 // FLASH_CRYPT_CONFIG: 0xF, all four parts of the tweak
 }

@@ -94,8 +94,7 @@ var refusals = []struct {
 	{"no public key", "public_key = \"keys/app.pem\"\nmode = \"reflashable\"\nallow_unverified_app = true", ``,
 		ErrMissing, "secure_boot.public_key", "app-signing key"},
 	{"encryption not said", `mode = "host"`, ``, ErrMissing, "flash_encryption.mode", "permanent"},
-	{"encryption by the chip", `mode = "host"`, `mode = "device"`, ErrUnsupported, "flash_encryption.mode", "own key"},
-	{"encryption unknown", `mode = "host"`, `mode = "on"`, ErrValue, "flash_encryption.mode", `"host" or "off"`},
+	{"encryption unknown", `mode = "host"`, `mode = "on"`, ErrValue, "flash_encryption.mode", `"device" or "off"`},
 	{"policy unknown", `policy = "release"`, `policy = "debug"`, ErrValue, "flash_encryption.policy", `"development"`},
 	{"weak tweak", `crypt_config = 0xF`, `crypt_config = 0`, ErrUnsupported, "flash_encryption.crypt_config", "0xF"},
 

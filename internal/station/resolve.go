@@ -72,6 +72,10 @@ func (r *resolver) combinations(d *document, p *Profile) {
 		r.add(ErrConflict, "boot_check",
 			`needs a station that can start the chip, and link.reset is "none"; take the section out, or connect the reset lines`)
 	}
+	if p.Link.Reset == ResetNone && p.FlashEncryption.OnDevice {
+		r.add(ErrConflict, "flash_encryption.mode",
+			`is "device", which needs a station that can start the chip, and link.reset is "none"; write "host", or connect the reset lines`)
+	}
 	r.apartFromUnits("scanner.device", p.Scanner.Device, p.Link)
 	r.apartFromUnits("label.printer", p.Label.Printer, p.Link)
 	if p.Label.Printer != "" && p.Label.Printer == p.Scanner.Device {

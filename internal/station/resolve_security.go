@@ -39,16 +39,15 @@ const allTweaks = 0xF
 func (r *resolver) flashEncryption(d *document) FlashEncryption {
 	written := d.FlashEncryption
 	if written.Mode == nil {
-		r.add(ErrMissing, "flash_encryption.mode", `write "host", or "off" for units without flash encryption: the choice is permanent, so it has no default`)
+		r.add(ErrMissing, "flash_encryption.mode", `write "host" or "device", or "off" for units without flash encryption: the choice is permanent, so it has no default`)
 	}
-	mode := oneOf(r, "flash_encryption.mode", written.Mode, "off", []string{"host", "off"}, map[string]string{
-		"device": "the chip would make its own key and encrypt at its first start, out of the station's sight; write \"host\"",
-	})
+	mode := oneOf(r, "flash_encryption.mode", written.Mode, "off", []string{"host", "device", "off"}, nil)
 	if config := or(written.CryptConfig, allTweaks); config != allTweaks {
 		r.add(ErrUnsupported, "flash_encryption.crypt_config", "%d is not supported; only 15 (0xF), the default, ties every block to its place in flash", config)
 	}
 	return FlashEncryption{
-		Enabled:     mode == "host",
+		Enabled:     mode != "off",
+		OnDevice:    mode == "device",
 		CryptConfig: allTweaks,
 		Policy:      oneOf(r, "flash_encryption.policy", written.Policy, Release, []Policy{Release, Development}, nil),
 	}
