@@ -26,11 +26,12 @@ type BootloaderFeatures struct {
 	NeedsSecureBoot bool
 
 	// Built for flash encryption, likewise: it makes a key, encrypts the flash in
-	// place, and burns FLASH_CRYPT_CNT, with Release to its maximum. Release is known
-	// from a message that builds with few log lines lack.
+	// place, and burns FLASH_CRYPT_CNT: with Release to its maximum, with Development
+	// its lowest bit. Of a build with few log lines neither is known.
 	FlashEncryption bool
 	NeedsEncryption bool
 	Release         bool
+	Development     bool
 
 	ClosesDownload bool // burns UART_DOWNLOAD_DIS when it enables secure boot
 
@@ -98,6 +99,7 @@ func FindBootloaderFeatures(bin []byte) BootloaderFeatures {
 		KeepsDLDecrypt: says(MsgKeepsDLDecrypt),
 		KeepsDLCache:   says(MsgKeepsDLCache),
 	}
+	f.Development = !f.Release && !f.NeedsEncryption && (f.KeepsDLEncrypt || says(MsgEncryption))
 	f.Silent = f == BootloaderFeatures{} && !oneOf(errorsAnyBuild, MsgMulticore)
 	f.IDFVersion, f.Compiled = bootloaderVersion(bin)
 	return f

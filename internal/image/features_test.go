@@ -41,7 +41,7 @@ func TestBootloaderFeatures(t *testing.T) {
 		{"V2 that leaves download mode open", []string{"Secure Boot v2 failed (%d)", "UART ROM Download mode kept enabled - SECURITY COMPROMISED"},
 			BootloaderFeatures{SecureBootV2: true}},
 		{"encryption, development", []string{"Checking flash encryption...", "Not disabling UART bootloader encryption"},
-			BootloaderFeatures{FlashEncryption: true, KeepsDLEncrypt: true}},
+			BootloaderFeatures{FlashEncryption: true, Development: true, KeepsDLEncrypt: true}},
 		{"encryption, release", []string{"Checking flash encryption...", "Setting CRYPT_CNT for permanent encryption"},
 			BootloaderFeatures{FlashEncryption: true, Release: true}},
 		{"encryption up to v4.4, errors only", []string{"Flash encryption check failed (%d)."}, BootloaderFeatures{FlashEncryption: true}},

@@ -50,10 +50,14 @@ func (b *builder) bootloaderBuiltFor(path string, bin []byte) {
 			"the bootloader refuses to start anything unless flash encryption is on, and the profile has no flash encryption",
 			`Build it without CONFIG_SECURE_FLASH_ENC_ENABLED, or write mode = "host" in [flash_encryption].`},
 	})
+	if p.FlashEncryption.OnDevice {
+		b.contradicts(path, b.encryptsItself(f))
+		b.job.Conversion = &Conversion{Burns: unitBurns(f)}
+	}
 	if f.Silent && (plain || open) {
 		b.warnf("%s: the bootloader was built without messages, so it cannot be told whether it secures a unit by itself at the first start.", path)
 	}
-	if f.Release && b.development() {
+	if f.Release && b.development() && !p.FlashEncryption.OnDevice {
 		b.warnf("%s: the bootloader was built for the release policy: once encryption is switched off, the next start switches it on again for ever.", path)
 	}
 }

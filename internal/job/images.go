@@ -100,6 +100,7 @@ func (b *builder) bootloader() {
 	b.bootloaderBuiltFor(path, data)
 	b.job.Bootloader = data
 	b.bootFlash = im.FlashSize.Bytes()
+	b.bootEnd = BootloaderOffset + uint32(im.Length)
 	b.job.FlashNeeds = max(b.job.FlashNeeds, im.FlashSize.Bytes())
 	sum := b.keep("bootloader", path, data, im)
 	b.learn(sum, BootloaderOffset, Facts{Bootloader: bootloaderFacts(data, im, b.pub)})

@@ -34,6 +34,7 @@ type Job struct {
 	Facts      []FileFacts // what bootloader, table and app are, for the records
 	Signer     string      // fingerprint of the app-signing key; empty: apps are not verified
 	FlashNeeds uint32      // bytes of flash that the images and the table need at least
+	Conversion *Conversion // what the unit does to its flash by itself; nil: the station encrypts, or nobody
 	Warnings   []string
 
 	images []*image.Image  // bootloader and app: what chip revisions they run on
@@ -113,7 +114,7 @@ func (j *Job) ProfileSHA256() string { return hex.EncodeToString(j.Profile.SHA25
 // are the unit's and stay unknown here.
 func (j *Job) Goal(rev efuse.Revision) efuse.Goal {
 	p := j.Profile
-	return efuse.Goal{
+	g := efuse.Goal{
 		Revision:        rev,
 		SecureBootV1:    p.SecureBoot.Version == 1,
 		FlashEncryption: p.FlashEncryption.Enabled,
@@ -122,7 +123,12 @@ func (j *Job) Goal(rev efuse.Revision) efuse.Goal {
 		Locks:           p.Lock.Burn,
 		Freeze:          p.Lock.Freeze,
 		UARTDownloadDis: p.Lock.UARTDownloadDis,
+		ByUnit:          p.FlashEncryption.OnDevice,
 	}
+	if j.Conversion != nil {
+		g.UnitBurns = j.Conversion.Burns
+	}
+	return g
 }
 
 // RunsOn reports whether bootloader and app accept a chip of that revision
@@ -154,6 +160,7 @@ type builder struct {
 	pub      *secureboot.PublicKeyV1
 
 	bootFlash uint32 // bytes of flash the bootloader believes in; 0: there is no bootloader
+	bootEnd   uint32 // where its image ends in flash
 }
 
 // fail notes what is wrong, in one line.
@@ -179,6 +186,7 @@ func (b *builder) build() {
 		b.extras()
 		b.blanks()
 		b.layout()
+		b.conversion()
 	}
 }
 

@@ -113,10 +113,13 @@ func (b *builder) appPartition(path string) (image.Partition, bool) {
 
 // blanks adds what has to read as erased when the firmware starts for the first
 // time: otadata (ciphertext of 0xFF on an encrypted unit, or the bootloader reads
-// noise) and NVS, unless a file was named for them.
+// noise) and NVS, unless a file was named for them. Where the unit encrypts itself, so
+// has everything it will encrypt: after a cut it would encrypt twice what it finds.
 func (b *builder) blanks() {
 	for _, part := range b.job.Table.Partitions {
-		if part.Type != image.TypeData || (part.Subtype != image.SubtypeOTAData && part.Subtype != image.SubtypeNVS) {
+		wanted := part.Subtype == image.SubtypeOTAData || part.Subtype == image.SubtypeNVS ||
+			part.Encrypted() && b.job.Profile.FlashEncryption.OnDevice
+		if part.Type != image.TypeData || !wanted {
 			continue
 		}
 		if slices.ContainsFunc(b.job.Regions, func(r Region) bool { return r.Offset < uint32(part.End()) && part.Offset < r.End() }) {

@@ -17,7 +17,7 @@ import (
 // features, [lock], and the chips that UART_DOWNLOAD_DIS depends on.
 func profiles(yield func(text string)) {
 	for _, secureBoot := range []string{"0", "1\nallow_unverified_app = true"} {
-		for _, encryption := range []string{`mode = "off"`, "mode = \"host\"", "mode = \"host\"\npolicy = \"development\""} {
+		for _, encryption := range []string{`mode = "off"`, "mode = \"host\"", "mode = \"host\"\npolicy = \"development\"", `mode = "device"`} {
 			lockings(func(lock, minRevision string) {
 				yield(fmt.Sprintf("[station]\nname = \"T\"\n[unit]\nmin_revision = %q\n"+
 					"[images]\nbootloader = \"b\"\npartition_table = \"p\"\napp = \"a\"\n"+
