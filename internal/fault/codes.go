@@ -53,6 +53,8 @@ const (
 	BootTimeout Code = "E702"
 	BootBurnt   Code = "E703"
 
+	NotEncrypted Code = "E704"
+
 	BadProfile   Code = "E801"
 	FileMissing  Code = "E802"
 	AppUnsigned  Code = "E803"

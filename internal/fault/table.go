@@ -182,6 +182,11 @@ var pages = []Page{
 		"Put the unit aside and stop the line: every unit with this firmware does the same.",
 		false, Park},
 
+	{NotEncrypted, Boot, "unit did not encrypt itself",
+		"The unit was started to encrypt its flash, and has not done so in the time it has.",
+		"Run it once more without moving it, then put it aside for the lead: its keys are still held.",
+		true, Fail},
+
 	{BadProfile, Profile, "profile wrong",
 		"The station profile has a mistake in it.",
 		"Correct the line that the message names.",

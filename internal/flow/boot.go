@@ -43,27 +43,10 @@ func (r *runner) bootStep() Step {
 	return Step{
 		Name: name, Fault: fault.LinkLost, Cost: 3 * time.Second, Check: always,
 		Do: func(ctx context.Context) error {
-			if err := r.dev.Run(ctx); err != nil {
+			silence := fmt.Errorf("%q within %v: %w", check.Expect, check.Timeout, errNoLine)
+			verdict, err := r.startAndWatch(ctx, name, check.Timeout, silence, r.judge)
+			if err != nil {
 				return err
-			}
-			watch, cancel := context.WithTimeout(ctx, check.Timeout)
-			defer cancel()
-			var verdict error = fmt.Errorf("%q within %v: %w", check.Expect, check.Timeout, errNoLine)
-			r.boot = r.boot[:0]
-			err := r.dev.Console(watch, func(line string) bool {
-				r.boot = append(r.boot, line)
-				_ = r.emit(ctx, Event{Kind: BootLine, Step: name, Text: line}) // only shown, which cannot fail
-				done, err := r.judge(line)
-				if done {
-					verdict = err
-				}
-				return done
-			})
-			if err != nil && watch.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
-				return err
-			}
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
 			}
 			text := fmt.Sprintf("seen: %s", check.Expect)
 			if verdict != nil {
@@ -76,6 +59,35 @@ func (r *runner) bootStep() Step {
 		},
 		Verify: r.afterBoot,
 	}
+}
+
+// startAndWatch starts the unit and hands what it prints, line by line, to judge,
+// until that decides or the time is over: then the verdict is silence. The error is
+// the line's, or why the run ends.
+func (r *runner) startAndWatch(ctx context.Context, step string, limit time.Duration, silence error, judge func(string) (bool, error)) (verdict, err error) {
+	if err := r.dev.Run(ctx); err != nil {
+		return nil, err
+	}
+	watch, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	verdict = silence
+	r.boot = nil // the events of an earlier start keep theirs
+	err = r.dev.Console(watch, func(line string) bool {
+		r.boot = append(r.boot, line)
+		_ = r.emit(ctx, Event{Kind: BootLine, Step: step, Text: line}) // only shown, which cannot fail
+		done, why := judge(line)
+		if done {
+			verdict = why
+		}
+		return done
+	})
+	if err != nil && watch.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return verdict, nil
 }
 
 // blame returns a bad verdict of the boot check, unless the unit is not there to be
@@ -97,14 +109,15 @@ func (r *runner) blame(ctx context.Context, verdict error) error {
 
 // judge says whether a boot-log line decides the check, and how.
 func (r *runner) judge(line string) (done bool, err error) {
-	check := r.cfg.Job.Profile.BootCheck
-	for _, bad := range check.Reject {
-		if bad.Match(line) {
-			return true, fmt.Errorf("it said %q, which the profile rejects: %w", line, errRefused)
+	if check := r.cfg.Job.Profile.BootCheck; check != nil {
+		for _, bad := range check.Reject {
+			if bad.Match(line) {
+				return true, fmt.Errorf("it said %q, which the profile rejects: %w", line, errRefused)
+			}
 		}
-	}
-	if check.Expect.Match(line) {
-		return true, nil
+		if check.Expect.Match(line) {
+			return true, nil
+		}
 	}
 	for _, bad := range refusals {
 		if strings.Contains(line, bad.line) {

@@ -12,7 +12,7 @@ import (
 // middle of a frame, and takes the unit up again.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
-	for _, p := range []policy{release, secureBootOnly, encryptionOnly, development, closed} {
+	for _, p := range []policy{release, secureBootOnly, encryptionOnly, development, closed, byUnit, byUnitOnly} {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCampaign(t, p)
@@ -44,7 +44,7 @@ func TestPowerCutTwice(t *testing.T) {
 // FLASH_CRYPT_CNT), and two throws of a coin.
 func TestPowerCutInBurn(t *testing.T) {
 	t.Parallel()
-	for _, p := range []policy{release, secureBootOnly, development, closed} {
+	for _, p := range []policy{release, secureBootOnly, development, closed, byUnit, byUnitOnly, byUnitDevelopment, byUnitClosed} {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCampaign(t, p)
@@ -77,10 +77,10 @@ func TestKeyNotComparedYet(t *testing.T) {
 }
 
 // TestPowerCutInFlash cuts the power half-way through erasing a sector and through
-// programming a page.
+// programming a page, of the station's or of a unit's that encrypts itself.
 func TestPowerCutInFlash(t *testing.T) {
 	t.Parallel()
-	for _, p := range []policy{release, secureBootOnly} {
+	for _, p := range []policy{release, secureBootOnly, byUnit, byUnitOnly} {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCampaign(t, p)

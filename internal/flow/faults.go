@@ -55,6 +55,8 @@ var codes = []struct {
 	{errRefused, fault.BootRefused},
 	{errNoLine, fault.BootTimeout},
 	{errFirmware, fault.BootBurnt},
+	{errNotEncrypted, fault.NotEncrypted},
+	{efuse.ErrPlain, fault.NotEncrypted},
 	{errDigest, fault.DigestDiffer},
 	{esptool.ErrContent, fault.WriteFailed},
 

@@ -22,12 +22,18 @@ func (r *runner) steps() []Step {
 	if r.goal.SecureBootV1 {
 		steps = append(steps, r.keySteps(2)...)
 	}
-	steps = append(steps, r.heldSteps()...)
+	if !r.goal.ByUnit {
+		steps = append(steps, r.heldSteps()...)
+	}
 	if r.goal.FlashEncryption {
 		steps = append(steps, r.stageStep("burn FLASH_CRYPT_CONFIG", efuse.StageCryptConfig, 0))
 	}
 	if r.goal.SecureBootV1 {
 		steps = append(steps, r.stageStep("burn ABS_DONE_0", efuse.StageSecureBoot, 0))
+	}
+	if r.goal.ByUnit {
+		steps = append(append(steps, r.heldSteps()...), r.convertStep())
+		steps = append(steps, r.cipherSteps()...)
 	}
 	if r.goal.FlashEncryption {
 		steps = append(steps, r.stageStep("burn FLASH_CRYPT_CNT", efuse.StageEncryption, 0))
@@ -91,7 +97,7 @@ func (r *runner) recordStep() Step {
 func (r *runner) flashOnRecord(ctx context.Context) error {
 	for i := range r.regions {
 		g := &r.regions[i]
-		ok, err := r.onRecord(ctx, g)
+		ok, err := r.onRecord(ctx, r.last(g))
 		if err != nil {
 			return err
 		}

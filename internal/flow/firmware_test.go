@@ -24,6 +24,7 @@ type policy struct {
 	name             string
 	secureBoot       bool
 	encryption       string // "release", "development", or "" for none
+	byUnit           bool   // the unit encrypts itself
 	escrow           bool
 	withoutBootCheck bool
 	lock             []string // further lines of [lock]
@@ -89,6 +90,12 @@ var (
 		word0: lockedBlock2 | wrDisDisCache | wrDisABSDone0 | wrDisJTAG,
 		word6: absDone0 | jtagDis | consoleDis,
 	}
+	// byUnit and its like are encrypted by the unit at its first start, and end as the
+	// same unit encrypted by the station.
+	byUnit            = release.with("secure boot + encryption by the unit", func(p *policy) { p.byUnit = true })
+	byUnitOnly        = encryptionOnly.with("encryption by the unit only", func(p *policy) { p.byUnit, p.escrow = true, true })
+	byUnitDevelopment = development.with("secure boot + development by the unit", func(p *policy) { p.byUnit = true })
+	byUnitClosed      = closed.with("encryption by the unit, download mode closed", func(p *policy) { p.byUnit, p.escrow = true, true })
 	// closed shuts the loader for ever as its last act.
 	closed = policy{
 		name: "download mode closed", secureBoot: true, encryption: "release", minRevision: "v3.0",
@@ -123,7 +130,8 @@ func (p policy) profile() string {
 	if p.encryption == "" {
 		line("[flash_encryption]\nmode = \"off\"")
 	} else {
-		line("[flash_encryption]\nmode = \"host\"\npolicy = %q", p.encryption)
+		mode := map[bool]string{false: "host", true: "device"}[p.byUnit]
+		line("[flash_encryption]\nmode = %q\npolicy = %q", mode, p.encryption)
 	}
 	line("[lock]\n%s", strings.Join(p.lock, "\n"))
 	if p.escrow {

@@ -30,6 +30,7 @@ type region struct {
 	job.Region
 	flash []byte // ciphertext where the region is encrypted; empty until the keys are there
 	md5   [md5.Size]byte
+	plain *region // the same before the unit has encrypted it; nil where the unit does not
 }
 
 // layout lists the regions of this unit. The digest sector, which depends on the
@@ -74,8 +75,32 @@ func (r *runner) buildRegions() error {
 			}
 		}
 		g.md5 = md5.Sum(g.flash)
+		if g.Encrypt && r.goal.ByUnit {
+			g.plain = &region{Region: g.Region, flash: g.Data, md5: md5.Sum(g.Data)}
+			g.plain.Encrypt = false
+		}
 	}
 	return nil
+}
+
+// now is g as flash is to hold it at this moment: where the unit encrypts itself, in
+// plain text as long as FLASH_CRYPT_CNT is even. That fuse alone decides, and the
+// region's own MD5 whether it is so: how far the last run thought it was does not
+// count.
+func (r *runner) now(g *region) *region {
+	if g.plain != nil && !r.words.Encrypted() {
+		return g.plain
+	}
+	return r.last(g)
+}
+
+// last is g as the record of a finished unit has it. What is the firmware's own from
+// its first start on was only ever compared before that.
+func (r *runner) last(g *region) *region {
+	if g.plain != nil && g.Volatile {
+		return g.plain
+	}
+	return g
 }
 
 // encrypt fills in a region's ciphertext and decrypts it again: what is burnt for
@@ -129,23 +154,23 @@ func (r *runner) writeStep(g *region) Step {
 			if g.Volatile && r.mayHaveRun() {
 				return Done, nil // the firmware's own by now
 			}
-			err := r.matches(ctx, g)
+			err := r.matches(ctx, r.now(g))
 			switch {
 			case errors.Is(err, errDigest):
 				return Needed, nil
-			case err != nil && r.doorsShut():
+			case err != nil && r.doorsShut() && !r.stillPlain():
 				return Done, r.proved(ctx, g, err)
 			case err != nil:
 				return Needed, err
 			}
-			return Done, r.verified(ctx, name, g)
+			return Done, r.verified(ctx, name, r.now(g))
 		},
-		Do: func(ctx context.Context) error { return r.write(ctx, name, g) },
+		Do: func(ctx context.Context) error { return r.write(ctx, name, r.now(g)) },
 		Verify: func(ctx context.Context) error {
-			if err := r.proves(ctx, g); err != nil {
+			if err := r.proves(ctx, r.now(g)); err != nil {
 				return err
 			}
-			return r.verified(ctx, name, g)
+			return r.verified(ctx, name, r.now(g))
 		},
 	}
 }
@@ -162,8 +187,12 @@ func (r *runner) write(ctx context.Context, step string, g *region) error {
 }
 
 // mayHaveRun reports whether the chip could have started the firmware: encryption
-// and secure boot are on as far as the job wants them.
+// and secure boot are on as far as the job wants them. A unit that encrypts itself has
+// all its flash written anew as long as the counter is even.
 func (r *runner) mayHaveRun() bool {
+	if r.goal.ByUnit {
+		return r.words.Encrypted()
+	}
 	crypt := r.words.Field("FLASH_CRYPT_CNT") != 0
 	boot := r.words.Field("ABS_DONE_0") != 0
 	return (crypt || !r.goal.FlashEncryption) && (boot || !r.goal.SecureBootV1) && (crypt || boot)
@@ -257,7 +286,7 @@ func (r *runner) proveFlash() Step {
 		Do: func(ctx context.Context) error {
 			for i := range r.regions {
 				if g := &r.regions[i]; !g.Volatile || !r.mayHaveRun() {
-					if err := r.proves(ctx, g); err != nil {
+					if err := r.proves(ctx, r.now(g)); err != nil {
 						return err
 					}
 				}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"provision/internal/efuse"
 	"provision/internal/fault"
 	"provision/internal/image"
 	"provision/internal/job"
@@ -17,11 +18,30 @@ import (
 // heldBack reports whether a region must not be startable yet. A bootloader built
 // for Secure Boot V1 that lies in flash as plain text starts as soon as the unit
 // gets power without us, finds BLOCK2 blank or open, and makes a key of its own or
-// hides ours before it was compared (ESP-IDF secure_boot_v1/secure_boot.c). It gets
-// its header only when BLOCK2 is locked: from then on all it can do is what we are
-// about to do. Ciphertext needs no such care: the ROM does not start it.
+// hides ours before it was compared (ESP-IDF secure_boot_v1/secure_boot.c). One that
+// encrypts the flash does the like with BLOCK1 (flash_encryption/flash_encrypt.c). It
+// gets its header only when all it can do is what comes next anyway: mayStart.
+// Ciphertext needs no such care: the ROM does not start it.
 func (r *runner) heldBack(g *region) bool {
-	return r.goal.SecureBootV1 && !r.goal.FlashEncryption && g.Offset == job.BootloaderOffset
+	plain := r.goal.SecureBootV1 && !r.goal.FlashEncryption || r.goal.ByUnit
+	return plain && g.Offset == job.BootloaderOffset
+}
+
+// mayStart reports whether a plain bootloader can do no harm any more. Where it is to
+// encrypt the flash, the station has burnt everything that it would else make up or
+// burn in its own way: both keys, FLASH_CRYPT_CONFIG, and ABS_DONE_0, with which it
+// takes the digest in flash as it is instead of making one with an IV of its own.
+func (r *runner) mayStart() bool {
+	if !r.goal.ByUnit {
+		return r.locked(2)
+	}
+	boot := !r.goal.SecureBootV1 || r.locked(2) && r.words.Field("ABS_DONE_0") == 1
+	return boot && r.locked(1) && r.words.Field("FLASH_CRYPT_CONFIG") == efuse.CryptConfig
+}
+
+// locked reports whether a key block is hidden and write-protected.
+func (r *runner) locked(block int) bool {
+	return r.words.Hidden(block) && r.words.WriteProtected(block)
 }
 
 // withoutHeader is a region as flash holds it while it is held back: everything but
@@ -43,16 +63,16 @@ func (r *runner) holdStep(g *region) Step {
 			if err := r.dev.SameChip(ctx); err != nil {
 				return Needed, err
 			}
-			if r.words.Hidden(2) && r.words.WriteProtected(2) {
+			if r.mayStart() {
 				return Done, nil // it is no longer held back
 			}
-			err := r.matches(ctx, g.withoutHeader())
+			err := r.matches(ctx, r.now(g).withoutHeader())
 			if errors.Is(err, errDigest) {
 				return Needed, nil
 			}
 			return Done, err
 		},
-		Do:     func(ctx context.Context) error { return r.write(ctx, name, g.withoutHeader()) },
-		Verify: func(ctx context.Context) error { return r.proves(ctx, g.withoutHeader()) },
+		Do:     func(ctx context.Context) error { return r.write(ctx, name, r.now(g).withoutHeader()) },
+		Verify: func(ctx context.Context) error { return r.proves(ctx, r.now(g).withoutHeader()) },
 	}
 }

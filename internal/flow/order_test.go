@@ -3,6 +3,7 @@ package flow_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"math/bits"
 	"slices"
 	"testing"
 
@@ -13,7 +14,8 @@ import (
 )
 
 // TestOrder holds what goes over the wire against docs/order.md, act by act. NVS is
-// not encrypted and blank on a new unit, so nothing is written there.
+// not encrypted and blank on a new unit, so nothing is written there; nor to otadata,
+// while that is plain.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -56,6 +58,25 @@ func TestOrder(t *testing.T) {
 			"start",
 			"burn [0] 00005008",
 		}},
+		{byUnit, []string{ // the unit burns FLASH_CRYPT_CNT, the locks and WR_DIS bit 3 at its first start
+			"flash 0x0", "flash 0x1000", "flash 0x8000", "flash 0x10000",
+			"burn BLOCK1", "burn [0] 00010000", "burn [0] 00000080",
+			"burn BLOCK2", "burn [0] 00020000", "burn [0] 00000100",
+			"burn [5] f0000000", "burn [6] 00000010",
+			"flash 0x1000",
+			"start",
+			"start",
+			"burn [0] 0000d400",
+		}},
+		{byUnitOnly, []string{
+			"flash 0x1000", "flash 0x8000", "flash 0x10000",
+			"burn BLOCK1", "burn [0] 00010000", "burn [0] 00000080",
+			"burn [5] f0000000",
+			"flash 0x1000",
+			"start",
+			"start",
+			"burn [0] 0000c400",
+		}},
 	} {
 		t.Run(c.policy.name, func(t *testing.T) {
 			t.Parallel()
@@ -82,8 +103,15 @@ func TestBeforeEachBurn(t *testing.T) {
 			j := newJob(t, p)
 			inBubble(t, func(t *testing.T) {
 				r := newRig(t, p, j)
-				burns := 0
-				r.watch().burning = func(words simulator.Fuses) {
+				burns, starts := 0, 0
+				w := r.watch()
+				w.starting = func() {
+					if starts++; starts == 1 && p.byUnit {
+						burns++
+						r.mustBeReadyToStart()
+					}
+				}
+				w.burning = func(words simulator.Fuses) {
 					burns++
 					r.mustBeOneBlock(words)
 					r.mustBeIntended(words)
@@ -175,11 +203,14 @@ func (r *rig) mustBeReady(words simulator.Fuses) {
 	if need := r.policy.word0 & (lockedBlock1 | lockedBlock2); enables && have[0]&need != need {
 		r.t.Errorf("%s comes before the keys are locked", burnt(words))
 	}
+	if r.policy.byUnit && words[0][0]&cryptCnt != 0 && bits.OnesCount32(have[0]&cryptCnt)%2 == 0 {
+		r.t.Errorf("FLASH_CRYPT_CNT is burnt by the station while the flash is plain")
+	}
 	if enables && words[0][0]&cryptCnt != 0 && (have[5] != r.blank[0][5]|r.policy.word5 || have[6]&absDone0 != r.policy.word6&absDone0) {
 		r.t.Errorf("FLASH_CRYPT_CNT comes before FLASH_CRYPT_CONFIG or ABS_DONE_0")
 	}
 	if enables {
-		r.mustHoldFlash()
+		r.mustHoldFlash(r.policy.byUnit)
 	}
 	need := r.policy.word0 & cryptCnt
 	if locks := words[0][6] &^ absDone0; locks != 0 && (have[0]&need != need || have[6]&absDone0 != r.policy.word6&absDone0) {
@@ -195,14 +226,43 @@ func (r *rig) mustBeReady(words simulator.Fuses) {
 	}
 }
 
-// mustHoldFlash: every region is on record, and flash holds it.
-func (r *rig) mustHoldFlash() {
+// mustBeReadyToStart: a unit that is about to encrypt itself has every key locked,
+// everything else burnt that its bootloader would make up, all flash on record and in
+// plain text, and the very bits that it will burn in the newest intent.
+func (r *rig) mustBeReadyToStart() {
+	r.t.Helper()
+	have := r.chip.Fuses()[0]
+	need := r.policy.word0 & (lockedBlock1 | lockedBlock2)
+	if have[0]&need != need || have[5]&cryptConfig != cryptConfig || have[6]&absDone0 != r.policy.word6&absDone0 {
+		r.t.Errorf("the unit is started with %08x in BLOCK0", have)
+	}
+	r.mustHoldFlash(false)
+	regions, err := r.store.Regions(r.t.Context(), r.unit().ID)
+	check(r.t, err)
+	for _, g := range regions {
+		if g.Encrypted || g.FlashSHA256 != g.PlainSHA256 {
+			r.t.Errorf("%s is on record as encrypted before the unit was started", g.Name)
+		}
+	}
+	burns := r.burns()
+	want := records.Words{0: r.policy.word0&cryptCnt | wrDisDisCache, 6: r.policy.word6 &^ absDone0}
+	if last := burns[len(burns)-1]; last.Bits == nil || *last.Bits != want || !last.ObservedAt.IsZero() {
+		r.t.Errorf("the newest intent is %q of %v, want %08x", last.Step, last.Bits, want)
+	}
+}
+
+// mustHoldFlash: every region is on record, but for a bootloader that is held back,
+// and flash holds it.
+func (r *rig) mustHoldFlash(heldBack bool) {
 	r.t.Helper()
 	regions, err := r.store.Regions(r.t.Context(), r.unit().ID)
 	check(r.t, err)
 	want := len(r.job.Regions)
 	if r.policy.secureBoot {
 		want++
+	}
+	if heldBack {
+		want--
 	}
 	if len(regions) != want {
 		r.t.Errorf("%d regions on record before the unit is enabled, want %d", len(regions), want)

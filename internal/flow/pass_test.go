@@ -14,6 +14,8 @@ func policies() []policy {
 			p.encryption, p.word0, p.word6 = "development", lockedBlock1|cryptCntOnce|wrDisDisCache, jtagDis|consoleDis|dlDecrypt|dlCache
 		}),
 		secureBootOnly.with("secure boot only, not started", func(p *policy) { p.withoutBootCheck = true }),
+		byUnit, byUnitOnly, byUnitDevelopment, byUnitClosed,
+		byUnit.with("encryption by the unit, not started again", func(p *policy) { p.withoutBootCheck = true }),
 	}
 }
 

@@ -28,7 +28,8 @@ type PlannedRegion struct {
 type PlannedBurn struct {
 	Name    string   `json:"name"`
 	Block   int      `json:"block"`
-	Bits    []string `json:"bits,omitempty"` // words to burn, hex; absent for keys
+	ByUnit  bool     `json:"by_unit,omitempty"` // by the unit's own firmware, when it has encrypted the flash
+	Bits    []string `json:"bits,omitempty"`    // words to burn, hex; absent for keys
 	Meaning string   `json:"meaning"`
 }
 
@@ -48,13 +49,17 @@ func (r *runner) plan(ctx context.Context) error {
 				"the profile has a boot check, and %s has no reset lines to start the unit with: leave [boot_check] out or use a port with reset lines", r.cfg.PortName))
 		}
 	}
+	if r.goal.ByUnit && !r.dev.CanReset() {
+		return fault.New(fault.Unsupported, step, fmt.Errorf(
+			"the profile has the unit encrypt itself, and %s has no reset lines to start the unit with: write mode = \"host\" in [flash_encryption] or use a port with reset lines", r.cfg.PortName))
+	}
 	bytes := 0
 	for _, g := range r.regions {
 		p.Regions = append(p.Regions, PlannedRegion{Name: g.Name, Offset: g.Offset, Length: len(g.Data), Encrypted: g.Encrypt})
 		bytes += len(g.Data)
 	}
 	for _, b := range burns {
-		pb := PlannedBurn{Name: b.Name(), Block: b.Block(), Meaning: b.Permanent()}
+		pb := PlannedBurn{Name: b.Name(), Block: b.Block(), ByUnit: b.ByUnit(), Meaning: b.Permanent()}
 		if bits, shown := b.Bits(); shown {
 			pb.Bits = hexWords(bits, b.Block())
 		}

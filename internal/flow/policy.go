@@ -18,6 +18,7 @@ import (
 type policy struct {
 	SecureBoot      int      `json:"secure_boot"`
 	FlashEncryption bool     `json:"flash_encryption"`
+	ByUnit          bool     `json:"encrypted_by_unit,omitempty"`
 	CryptCount      uint8    `json:"crypt_count"`
 	CryptConfig     uint8    `json:"crypt_config"`
 	Lock            []string `json:"lock"`
@@ -31,7 +32,7 @@ type policy struct {
 func (r *runner) policy() policy {
 	p := r.cfg.Job.Profile
 	out := policy{
-		SecureBoot: p.SecureBoot.Version, FlashEncryption: p.FlashEncryption.Enabled,
+		SecureBoot: p.SecureBoot.Version, FlashEncryption: p.FlashEncryption.Enabled, ByUnit: p.FlashEncryption.OnDevice,
 		CryptCount: p.FlashEncryption.CryptCount(), CryptConfig: p.FlashEncryption.CryptConfig,
 		Lock: p.Lock.Burn, Freeze: p.Lock.Freeze, UARTDownloadDis: p.Lock.UARTDownloadDis, Custody: string(p.Keys.Custody),
 	}

@@ -8,9 +8,9 @@ const progressPeriod = 250 * time.Millisecond
 // meter estimates how much of a run is left. Every step has an estimated cost;
 // what steps of the same kind really took corrects the rest. Kinds are apart
 // because they depend on different things: flash on the speed of the line, burns
-// on its delay.
+// on its delay, what the unit does by itself on the unit alone.
 type meter struct {
-	kinds   [2]pace // everything else, and burns
+	kinds   [3]pace // everything else, burns, and the unit's own work
 	current Step
 	since   time.Time // when current began
 	last    time.Time // of the last progress event
@@ -45,7 +45,10 @@ func newMeter(steps []Step) *meter {
 }
 
 func (m *meter) kind(s Step) *pace {
-	if s.Burns {
+	switch {
+	case s.Limit > 0:
+		return &m.kinds[2]
+	case s.Burns:
 		return &m.kinds[1]
 	}
 	return &m.kinds[0]

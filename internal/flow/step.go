@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -33,6 +34,9 @@ type Step struct {
 	// Closing is set for a step that an interruption may not come before: what is
 	// done must not go unrecorded.
 	Closing bool
+	// Limit bounds a step that burns, where the unit itself is at work for longer than
+	// a burn takes; zero: burnLimit.
+	Limit time.Duration
 	// Cost is the estimated time, for the remaining-time display only.
 	Cost time.Duration
 	// Fault is the code for an error that has no code of its own.
@@ -52,7 +56,7 @@ func (r *runner) step(ctx context.Context, s Step) error {
 		// From the check that plans the burn to the read-back that proves it, an
 		// interruption waits: a burn nobody looked at is the one state to avoid.
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), burnLimit)
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(s.Limit, burnLimit))
 		defer cancel()
 	}
 	state, err := s.Check(ctx)

@@ -29,9 +29,10 @@ var wdata = [4]struct{ at, n uint32 }{{0x3FF5A01C, 7}, {0x3FF5A098, 8}, {0x3FF5A
 // are just before a fuse is burnt.
 type watcher struct {
 	esptool.Port
-	chip    *simulator.Chip
-	burning func(words simulator.Fuses) // a program command with these data registers
-	acts    []string                    // what was done to the unit, in order
+	chip     *simulator.Chip
+	burning  func(words simulator.Fuses) // a program command with these data registers
+	starting func()                      // the unit is about to be started
+	acts     []string                    // what was done to the unit, in order
 
 	frame   []byte
 	escaped bool
@@ -126,6 +127,9 @@ func burnt(data simulator.Fuses) (name string) {
 func (w *watcher) SetLines(dtr, rts bool) error {
 	if w.rts && !rts && !dtr {
 		w.act("start")
+		if w.starting != nil {
+			w.starting()
+		}
 	}
 	w.rts = rts
 	return w.Port.SetLines(dtr, rts)
