@@ -245,7 +245,7 @@ func (l *life) anotherOrder() *order {
 	for {
 		o := orders[l.plan.random.IntN(len(orders))]
 		mine := l.plan.order
-		if !o.closed && (o.secureBoot != mine.secureBoot || (o.encryption != "") != (mine.encryption != "") || o.escrow != mine.escrow) {
+		if !o.closed && (o.secureBoot != mine.secureBoot || (o.encryption != "") != (mine.encryption != "") || o.byUnit != mine.byUnit || o.escrow != mine.escrow) {
 			return o
 		}
 	}

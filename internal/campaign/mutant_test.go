@@ -40,6 +40,14 @@ var mutants = []mutant{
 		{"../efuse/plan.go", "p.encryption, p.locks, p.freeze, p.downloadMode,", "p.encryption, p.downloadMode, p.locks, p.freeze,"},
 		{"../flow/finish.go", "if len(r.goal.Locks) > 0 {", "if r.goal.UARTDownloadDis {\n\t\tsteps = append(steps, r.stageStep(closeDownload, efuse.StageDownloadMode, 0))\n\t}\n\tif len(r.goal.Locks) > 0 {"},
 	}, "I3: UART_DOWNLOAD_DIS"},
+	{"switch encryption on in a unit that is plain", []edit{
+		{"../efuse/plan.go", "p.behind, p.plain = true, !encrypts(p.have)", "p.behind, p.plain = false, false"},
+		{"../flow/finish.go", "steps = append(append(steps, r.heldSteps()...), r.convertStep())", "steps = append(steps, r.heldSteps()...)"},
+		{"../flow/finish.go", "steps = append(steps, r.cipherSteps()...)", "_ = r.cipherSteps"},
+	}, "and the flash is plain"},
+	{"let the unit start before its key is locked", []edit{
+		{"../flow/hold.go", "return plain && g.Offset == job.BootloaderOffset", "return plain && !r.goal.ByUnit && g.Offset == job.BootloaderOffset"},
+	}, "I"},
 	{"work on a finished unit", []edit{
 		{"../flow/classify.go", "if r.unit != nil && r.unit.State == records.StateComplete {", "if false {"},
 	}, "is not true of this unit"},

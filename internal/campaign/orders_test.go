@@ -22,6 +22,7 @@ type order struct {
 	name             string
 	secureBoot       bool
 	encryption       string // "release", "development", or "" for none
+	byUnit           bool   // the unit encrypts itself at its first start
 	escrow           bool
 	withoutBootCheck bool
 	closed           bool     // download mode is closed, which needs revision v3.0
@@ -86,6 +87,16 @@ var orders = []*order{
 		word6: jtagDis | consoleDis | dlDecrypt | dlCache},
 	{name: "secure boot only", slow: true, secureBoot: true,
 		word0: lockedBlock2 | wrDisDisCache | wrDisABSDone0 | wrDisJTAG, word6: absDone0 | jtagDis | consoleDis},
+	{name: "release, by the unit", byUnit: true, secureBoot: true, encryption: "release",
+		word0: releaseWord0, word5: cryptConfig, word6: releaseWord6},
+	{name: "release, by the unit, download mode closed", byUnit: true, slow: true, secureBoot: true, encryption: "release", escrow: true, closed: true,
+		word0: releaseWord0 | uartDis, word5: cryptConfig, word6: releaseWord6},
+	{name: "encryption only, by the unit", byUnit: true, encryption: "release", escrow: true,
+		word0: lockedBlock1 | cryptCnt | wrDisDisCache | wrDisConfig | wrDisJTAG | wrDisConsole, word5: cryptConfig,
+		word6: jtagDis | consoleDis | dlEncrypt | dlDecrypt | dlCache},
+	{name: "development, by the unit", byUnit: true, secureBoot: true, encryption: "development",
+		word0: lockedBlock1 | lockedBlock2 | cryptCntOnce | wrDisDisCache, word5: cryptConfig,
+		word6: absDone0 | jtagDis | consoleDis | dlDecrypt | dlCache},
 }
 
 // Where the firmware of every order lies.
@@ -107,7 +118,7 @@ const (
 // judged is the order as the judge has to know it.
 func (o *order) judged() judge.Order {
 	out := judge.Order{
-		SecureBoot: o.secureBoot, Encryption: o.encryption != "", Escrow: o.escrow,
+		SecureBoot: o.secureBoot, Encryption: o.encryption != "", ByUnit: o.byUnit, Escrow: o.escrow,
 		Final:    [8]uint32{0: o.word0, 5: o.word5, 6: o.word6},
 		Regions:  []int64{bootloaderAt, tableAt, otadataAt, appAt},
 		Volatile: otadataAt, Project: project,
@@ -115,7 +126,7 @@ func (o *order) judged() judge.Order {
 	if o.secureBoot {
 		out.Regions = append(out.Regions, digestAt)
 	}
-	if o.secureBoot && o.encryption == "" {
+	if o.secureBoot && o.encryption == "" || o.byUnit {
 		out.HeldBack = bootloaderAt
 	}
 	return out
@@ -141,7 +152,7 @@ func (o *order) profile() string {
 	if o.encryption == "" {
 		line("[flash_encryption]\nmode = \"off\"")
 	} else {
-		line("[flash_encryption]\nmode = \"host\"\npolicy = %q", o.encryption)
+		line("[flash_encryption]\nmode = %q\npolicy = %q", map[bool]string{false: "host", true: "device"}[o.byUnit], o.encryption)
 	}
 	line("[lock]\n%s", strings.Join(o.lock, "\n"))
 	if o.closed {

@@ -15,12 +15,15 @@ type words = [8]uint32
 // ESP-IDF esp_efuse_table.csv).
 const (
 	wrDisCryptCnt = 1 << 2 // word 0
+	wrDisCache    = 1 << 3
 	wrDisBlock1   = 1 << 7
 	wrDisBlock2   = 1 << 8
 	rdDisBlock1   = 1 << 16
 	rdDisBlock2   = 1 << 17
 	cryptCnt      = 0x7F << 20
 	uartDis       = 1 << 27
+
+	cryptConfig = 0xF << 28 // word 5
 
 	consoleDis = 1 << 2 // word 6
 	absDone0   = 1 << 4

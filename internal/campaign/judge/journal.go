@@ -39,6 +39,16 @@ func (c *check) provedBefore(offset, place int64) bool {
 	return slices.ContainsFunc(c.regions, func(g regionRow) bool { return g.offset == offset && g.place < place })
 }
 
+// unitEncrypts is the step in which the unit burns by itself.
+const unitEncrypts = "let the unit encrypt itself"
+
+// heldBackFrom reports whether a burn may come before the proof of a region that is
+// held back: a unit that encrypts itself gets its bootloader's header when all is burnt
+// that this bootloader would make up else.
+func (c *check) heldBackFrom(b burnRow, offset int64) bool {
+	return c.u.Order.ByUnit && offset == c.u.Order.HeldBack && b.bits[0]&cryptCnt == 0
+}
+
 // intentOfBlock0: a block is hidden only after it was compared, and frozen after it
 // was hidden; features come after the locks of all keys and the proof of all flash;
 // the door last of all (I3).
@@ -58,13 +68,19 @@ func (c *check) intentOfBlock0(b burnRow) {
 	}
 	if enables(b.bits) {
 		for _, offset := range c.u.Order.Regions {
-			if !c.provedBefore(offset, b.place) {
+			if !c.provedBefore(offset, b.place) && !c.heldBackFrom(b, offset) {
 				c.fail("I3", "%q was begun before the flash at %#x was proved", b.step, offset)
 			}
 		}
 	}
+	if c.u.Order.ByUnit && b.bits[0]&cryptCnt != 0 && !encrypts(b.before) && b.step != unitEncrypts {
+		c.fail("I3", "%q means to burn FLASH_CRYPT_CNT, and the flash is plain", b.step)
+	}
 	if b.bits[0]&uartDis != 0 {
 		c.doorLast(b.before, "was begun")
+	}
+	if c.u.Order.ByUnit && b.bits[6]&(dlDisable|jtagDis) != 0 && !encrypts(b.before) && b.step != unitEncrypts {
+		c.fail("I3", "%q means to shut doors before the unit has encrypted itself", b.step)
 	}
 	if odd := without(b.bits, c.u.Order.Final); odd != (words{}) {
 		c.fail("I2", "%q means to burn what was not ordered: %08x", b.step, odd)

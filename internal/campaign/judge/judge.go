@@ -24,6 +24,7 @@ func (v Violation) String() string { return v.Invariant + ": " + v.Text }
 // Order is what was ordered of a unit, written down without asking the profile.
 type Order struct {
 	SecureBoot, Encryption bool
+	ByUnit                 bool // the unit encrypts itself at its first start
 	Escrow                 bool
 	Final                  [8]uint32 // bits of BLOCK0 that a finished unit has beyond those it came with
 	Regions                []int64   // flash offsets that have to be on record

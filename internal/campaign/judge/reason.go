@@ -62,6 +62,9 @@ var truths = map[string]func(*check, Contact) bool{
 	"E403": (*check).badFlash,
 	"E502": func(c *check, said Contact) bool { return c.unit != nil && c.unit.serial != said.Serial },
 	"E701": func(c *check, _ Contact) bool { return c.refuses() },
+	"E704": func(c *check, _ Contact) bool {
+		return c.u.Order.ByUnit && !encrypts(c.fuses[0]) && (c.u.Worn || c.u.Weak || c.u.Noisy || c.u.Hangs)
+	},
 	"E702": func(c *check, _ Contact) bool { return c.u.Noisy || c.u.Hangs || c.refuses() },
 	// ERROR: the station, the line, the scan. What the line does is not judged; the
 	// station has no reason to be bad.

@@ -172,10 +172,13 @@ func (j *Judge) readBurns(ctx context.Context, r *rows) error {
 		})
 }
 
-// readRegions keeps the newest row of each offset, which is what the unit carries.
+// readRegions keeps the newest row of each offset, which is what the unit carries, and
+// when the first one was written.
 func (j *Judge) readRegions(ctx context.Context, r *rows) error {
 	return j.query(ctx, `SELECT flash_offset, length, flash_md5, flash_sha256, max(id),
-		(SELECT min(n) FROM ledger WHERE tbl = 'regions' AND row = min(regions.id)) FROM regions WHERE unit_id = ? GROUP BY flash_offset`,
+		(SELECT min(n) FROM ledger WHERE tbl = 'regions' AND row = (SELECT min(id) FROM regions AS first
+			WHERE first.unit_id = regions.unit_id AND first.flash_offset = regions.flash_offset))
+		FROM regions WHERE unit_id = ? GROUP BY flash_offset`,
 		[]any{r.unit.id}, func(rows *sql.Rows) error {
 			var g regionRow
 			var id int64
