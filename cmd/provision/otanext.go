@@ -71,6 +71,7 @@ var updateCodes = map[ota.Code]fault.Code{
 	ota.NoSlot:           fault.BadTable,
 	ota.NoSecondSlot:     fault.BadTable,
 	ota.NoOTAData:        fault.BadTable,
+	ota.SlotGap:          fault.BadTable,
 	ota.WrongChip:        fault.WrongTarget,
 	ota.ChipTooOld:       fault.WrongTarget,
 	ota.ChipTooNew:       fault.WrongTarget,

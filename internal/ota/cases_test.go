@@ -42,6 +42,19 @@ nvs,      data, nvs,     0x9000,   0x6000,
 ota_0,    app,  ota_0,   0x20000,  256K,
 ota_1,    app,  ota_1,   ,         256K,
 `
+	slotGap = `
+nvs,      data, nvs,     0x9000,   0x6000,
+otadata,  data, ota,     0xf000,   0x2000,
+ota_0,    app,  ota_0,   0x20000,  256K,
+ota_2,    app,  ota_2,   ,         256K,
+`
+	noFirstSlot = `
+nvs,      data, nvs,     0x9000,   0x6000,
+otadata,  data, ota,     0xf000,   0x2000,
+factory,  app,  factory, 0x20000,  256K,
+ota_1,    app,  ota_1,   ,         256K,
+ota_2,    app,  ota_2,   ,         256K,
+`
 	smallSlots = `
 nvs,      data, nvs,     0x9000,   0x6000,
 otadata,  data, ota,     0xf000,   0x2000,
@@ -148,6 +161,10 @@ var refusals = []refusal{
 	{name: "no second slot", image: helloSigned, setup: setup{table: oneSlot}, secure: ota.NoSecondSlot, open: ota.NoSecondSlot},
 	{name: "one slot and factory", image: helloSigned, setup: setup{table: factoryAndOne}},
 	{name: "no otadata", image: helloSigned, setup: setup{table: noOTAData}, secure: ota.NoOTAData, open: ota.NoOTAData},
+	{name: "a gap before the second slot", image: helloSigned, setup: setup{table: slotGap}, secure: ota.SlotGap, open: ota.SlotGap},
+	{name: "no first slot", image: helloSigned, setup: setup{table: noFirstSlot}, secure: ota.SlotGap, open: ota.SlotGap},
+	{name: "not signed, and a gap", image: func(t testing.TB, w *workshop) []byte { return w.hello }, setup: setup{table: slotGap},
+		secure: ota.NotSigned, open: ota.SlotGap, also: []ota.Code{ota.SlotGap}},
 	{name: "secure version below the unit's", image: func(t testing.TB, w *workshop) []byte {
 		return w.signed(t, w.app(t, simulator.AppSpec{Project: "old", Version: "1", SecureVersion: 2}))
 	}, setup: setup{secureVersion: 3}, secure: ota.OldSecureVersion, open: ota.OldSecureVersion},

@@ -92,6 +92,7 @@ func (im *Image) checkSlot(d Device, t target, s slot) Report {
 	}
 	c.size()
 	c.Reasons = append(c.Reasons, t.late...)
+	c.Reasons = append(c.Reasons, t.selectable(s)...)
 	return c.settle()
 }
 

@@ -53,6 +53,7 @@ const (
 	NoSlot           Code = "no-slot"            // the table has no OTA slot
 	NoSecondSlot     Code = "no-second-slot"     // the only OTA slot is the one it runs from
 	NoOTAData        Code = "no-otadata"         // nothing to select a slot with
+	SlotGap          Code = "slot-gap"           // a number is missing before the slot's: it cannot be selected
 	TooLarge         Code = "too-large"          // for the slot
 	Empty            Code = "empty"              // no bytes
 	NotImage         Code = "not-an-image"       // does not begin as one

@@ -19,6 +19,7 @@ type slot struct {
 // next update goes.
 type target struct {
 	slots   []slot // those it may be; one, when the running partition decides it
+	count   int    // slots that otadata can choose from: those numbered without a gap
 	reasons []Reason
 	late    []Reason // met after all that concerns the image
 	missing []string
@@ -42,6 +43,9 @@ func findTarget(d Device) (t target) {
 			Lines: []string{failLine(tagHTTPS, "Passive OTA partition not found")},
 			Do:    "Only a unit made with a table that has ota_0, ota_1 and otadata can be updated; this one cannot.",
 		})
+	}
+	for t.count < len(slots) && int(slots[t.count].Subtype) == image.SubtypeOTA0+t.count {
+		t.count++
 	}
 	t.choose(d, table, slots)
 	t.otaData(table, slots)
@@ -93,4 +97,19 @@ func (t *target) otaData(table image.Table, slots []image.Partition) {
 		Lines: []string{failLine(tagOTA, "not found otadata"), failLine(tagHTTPS, "esp_ota_set_boot_partition failed! err=0x105")},
 		Do:    "Only a unit made with an otadata partition (data, ota, 0x2000) can be updated over the air.",
 	})
+}
+
+// selectable is what esp_ota has against a slot that it has written: it counts the
+// slots from ota_0 on, up to the first number that is missing.
+func (t *target) selectable(s slot) []Reason {
+	if !s.known || s.index < t.count || len(t.late) > 0 {
+		return nil // without otadata it does not come so far
+	}
+	return []Reason{{
+		Code: SlotGap, By: AtSwitch, Error: errArgument,
+		Says: fmt.Sprintf("The unit's partition table leaves out ota_%d, so it cannot be told to start %s: slots are counted from ota_0 on, without a gap.",
+			t.count, s.label),
+		Lines: []string{failLine(tagHTTPS, "esp_ota_set_boot_partition failed! err=0x102")},
+		Do:    "Only a unit made with a table that numbers its slots ota_0, ota_1 and so on can be updated over the air.",
+	}}
 }
