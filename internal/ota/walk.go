@@ -103,8 +103,12 @@ func (c *check) dataSum(i, at, n int) (sum byte, ok bool) {
 // cutShort is a file that ends before its image does. lines are what the unit then
 // prints, where that can be foretold.
 func (c *check) cutShort(lines ...string) {
+	err := errValidate
+	if len(c.im.data) < cryptBlock && is(c.d.FlashEncryption, true) {
+		err = errArgument // esp_ota_end knows only of whole blocks that were written
+	}
 	c.add(Reason{
-		Code: Truncated, By: AtEnd, Error: errValidate, Lines: lines,
+		Code: Truncated, By: AtEnd, Error: err, Lines: lines,
 		Says: fmt.Sprintf("The file is cut short: it ends at %d bytes, and the image in it goes on.", len(c.im.data)),
 		Do:   rebuild,
 	})

@@ -30,6 +30,9 @@ func (u *update) write(slot image.Partition) (err string) {
 		}
 		rest = rest[n:]
 	}
+	if w.wrote == 0 {
+		return errInvalidArg // what waits for a whole block does not count
+	}
 	return w.flush()
 }
 
