@@ -119,6 +119,9 @@ func device(revision ota.Fact[int], f fuses, carries job.Facts) ota.Device {
 	if b := carries.Bootloader; b != nil {
 		d.ChecksApps = checksApps(f, b)
 		d.Trusts = trusts(f, b)
+		if !b.Silent {
+			d.AntiRollback = ota.Known(b.AntiRollback)
+		}
 	}
 	d.SecureVersion = secureVersion(f, carries.Bootloader, carries.App)
 	return d

@@ -66,7 +66,7 @@ func TestFuses(t *testing.T) {
 		if chip, known := d.Chip.Get(); !known || chip != image.ESP32 {
 			t.Errorf("%s: chip %v", v.name, d.Chip)
 		}
-		for _, unknown := range []fmt.Stringer{d.ChecksApps, d.AppVerifies, d.Trusts, d.Table, d.Running, d.SecureVersion, d.Revision} {
+		for _, unknown := range []fmt.Stringer{d.ChecksApps, d.AppVerifies, d.Trusts, d.Table, d.Running, d.SecureVersion, d.AntiRollback, d.Revision} {
 			if unknown.String() != "unknown" {
 				t.Errorf("%s: it tells %v, of which there is no record", v.name, unknown)
 			}

@@ -208,6 +208,7 @@ func (u *unit) facts(t testing.TB) ota.Device {
 		Chip: ota.Known(image.ESP32), Revision: ota.Known(major*100 + minor),
 		SecureBoot: ota.Known(0), ChecksApps: ota.Known(u.product.secureBoot),
 		FlashEncryption: ota.Known(u.product.encryption != ""), SecureVersion: ota.Known(0),
+		AntiRollback: ota.Known(u.product.bootloader.AntiRollback),
 	}
 	if u.product.secureBoot {
 		d.SecureBoot, d.Trusts = ota.Known(1), ota.Known([]string{public(t, u.product.key).Fingerprint()})

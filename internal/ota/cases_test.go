@@ -76,6 +76,11 @@ func fromHello(change func(b []byte)) func(testing.TB, *workshop) []byte {
 
 func helloSigned(t testing.TB, w *workshop) []byte { return w.signed(t, w.hello) }
 
+// noDescriptor is the demo app, signed, as an old ESP-IDF builds it.
+func noDescriptor(t testing.TB, w *workshop) []byte {
+	return w.signed(t, w.rebuilt(t, func(s *image.Spec) { copy(s.Segments[0].Data, make([]byte, 256)) }))
+}
+
 // demoWith is the demo app with other header fields, signed.
 func demoWith(change func(s *image.Spec)) func(testing.TB, *workshop) []byte {
 	return func(t testing.TB, w *workshop) []byte { return w.signed(t, w.rebuilt(t, change)) }
@@ -171,9 +176,10 @@ var refusals = []refusal{
 	{name: "secure version as the unit's", image: func(t testing.TB, w *workshop) []byte {
 		return w.signed(t, w.app(t, simulator.AppSpec{Project: "same", Version: "1", SecureVersion: 3}))
 	}, setup: setup{secureVersion: 3}},
-	{name: "secure version, no descriptor", image: func(t testing.TB, w *workshop) []byte {
-		return w.signed(t, w.rebuilt(t, func(s *image.Spec) { copy(s.Segments[0].Data, make([]byte, 256)) }))
-	}, setup: setup{secureVersion: 3}, secure: ota.NoDescriptor, open: ota.NoDescriptor},
+	{name: "secure version, no descriptor", image: noDescriptor, setup: setup{secureVersion: 3}, secure: ota.NoDescriptor, open: ota.NoDescriptor},
+	{name: "anti-rollback from 0", image: helloSigned, setup: setup{antiRollback: true}},
+	{name: "anti-rollback from 0, no descriptor", image: noDescriptor, setup: setup{antiRollback: true}, secure: ota.NoDescriptor, open: ota.NoDescriptor},
+	{name: "no descriptor", image: noDescriptor},
 	{name: "bootloader by mistake", image: func(t testing.TB, w *workshop) []byte { return w.boot }, secure: ota.NotSigned, open: ota.BootloaderImage,
 		also: []ota.Code{ota.BootloaderImage}},
 	{name: "demo bootloader by mistake, signed", image: func(t testing.TB, w *workshop) []byte { return w.signed(t, w.demo.Bootloader) },
@@ -182,6 +188,7 @@ var refusals = []refusal{
 		secure: ota.BadLoadAddress, open: ota.BadLoadAddress},
 	{name: "partition table by mistake", image: func(t testing.TB, w *workshop) []byte { return w.table }, secure: ota.PartitionTable, open: ota.PartitionTable},
 	{name: "empty", image: func(t testing.TB, w *workshop) []byte { return nil }, secure: ota.Empty, open: ota.Empty},
+	{name: "fifteen bytes", image: func(t testing.TB, w *workshop) []byte { return w.hello[:15] }, secure: ota.Truncated, open: ota.Truncated},
 	{name: "one byte", image: func(t testing.TB, w *workshop) []byte { return []byte{0xE9} }, secure: ota.Truncated, open: ota.Truncated},
 	{name: "ELF file", image: func(t testing.TB, w *workshop) []byte { return join([]byte("\x7fELF\x01\x01\x01"), w.hello) }, secure: ota.NotImage, open: ota.NotImage},
 	{name: "error page", image: func(t testing.TB, w *workshop) []byte { return []byte("<html>404 Not Found</html>") }, secure: ota.NotImage, open: ota.NotImage},

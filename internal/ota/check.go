@@ -267,18 +267,18 @@ func (c *check) secureVersion() {
 	burnt, known := c.d.SecureVersion.Get()
 	app := c.im.App()
 	switch {
-	case !known:
-		if app == nil || app.SecureVersion < mostSecureVersion {
-			c.miss("its secure version (SECURE_VERSION in BLOCK3)")
-		}
-	case burnt == 0:
-	case app == nil:
+	case app == nil && (burnt > 0 || is(c.d.AntiRollback, true)):
 		c.add(Reason{
 			Code: NoDescriptor, By: AtSwitch, Error: errNotFound,
 			Says:  "The unit has anti-rollback, and the image does not tell its secure version: it has no app descriptor.",
 			Lines: []string{failLine(tagHTTPS, "esp_ota_set_boot_partition failed! err=0x105")},
 			Do:    "Build the app with an ESP-IDF that writes the app descriptor (v3.2 and later).",
 		})
+	case is(c.d.AntiRollback, false) && burnt == 0:
+	case !known && (app == nil || app.SecureVersion < mostSecureVersion):
+		c.miss("its secure version (SECURE_VERSION in BLOCK3)")
+	case app == nil:
+		c.miss("whether it has anti-rollback: the image has no app descriptor, which that needs")
 	case app.SecureVersion < uint32(burnt):
 		c.add(Reason{
 			Code: OldSecureVersion, By: AtSwitch, Error: errOldVer,

@@ -59,9 +59,11 @@ type Device struct {
 	Table   Fact[image.Table]
 	Running Fact[string] // label of the partition the unit runs from now
 
-	// SecureVersion is the number of bits burnt in SECURE_VERSION. Only firmware built
-	// with anti-rollback burns them: more than 0 tells that the unit has it.
+	// SecureVersion is the number of bits burnt in SECURE_VERSION: an app below it is
+	// not accepted. Only firmware built with anti-rollback burns them, so that more
+	// than 0 tells that the unit has it. AntiRollback tells it of one with 0, too.
 	SecureVersion Fact[int]
+	AntiRollback  Fact[bool]
 }
 
 // schemes are the kinds of signature the unit may want to see behind an app: 0 for

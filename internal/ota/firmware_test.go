@@ -7,28 +7,34 @@ import (
 	"provision/internal/simulator"
 )
 
+// built is what decides how the firmware of a unit is built.
+type built struct {
+	scheme, secureVersion int
+	antiRollback          bool
+}
+
 // firmware is what units of a scheme are made with: a bootloader, with anti-rollback
-// where there is a secure version, and the app they run now. It is made once.
-func (w *workshop) firmware(t testing.TB, scheme, secureVersion int) (bootloader, app []byte) {
+// where it is asked for, and the app they run now. It is made once.
+func (w *workshop) firmware(t testing.TB, scheme int, s setup) (bootloader, app []byte) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	key := [2]int{scheme, secureVersion}
+	key := built{scheme, s.secureVersion, s.antiRollback || s.secureVersion > 0}
 	made, ok := w.made[key]
 	if !ok {
-		made = [2][]byte{w.bootloader(t, scheme, secureVersion), w.runningApp(t, scheme, secureVersion)}
+		made = [2][]byte{w.bootloader(t, key), w.runningApp(t, key)}
 		w.made[key] = made
 	}
 	return made[0], made[1]
 }
 
-func (w *workshop) bootloader(t testing.TB, scheme, secureVersion int) []byte {
+func (w *workshop) bootloader(t testing.TB, b built) []byte {
 	t.Helper()
-	if scheme == 0 && secureVersion == 0 {
+	if b.scheme == 0 && !b.antiRollback {
 		return w.boot // a real one does what is asked of it here
 	}
-	spec := simulator.BootloaderSpec{FlashSize: image.Size1MB, AntiRollback: secureVersion > 0}
-	switch scheme {
+	spec := simulator.BootloaderSpec{FlashSize: image.Size1MB, AntiRollback: b.antiRollback}
+	switch b.scheme {
 	case 1:
 		spec.AppKey, spec.SecureBootV1 = &w.pub, true
 	case 2: // the signature must fit below the table, too
@@ -39,16 +45,16 @@ func (w *workshop) bootloader(t testing.TB, scheme, secureVersion int) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if scheme == 2 {
+	if b.scheme == 2 {
 		bootloader = w.signedV2(t, bootloader)
 	}
 	return bootloader
 }
 
-func (w *workshop) runningApp(t testing.TB, scheme, secureVersion int) []byte {
+func (w *workshop) runningApp(t testing.TB, b built) []byte {
 	t.Helper()
-	app := w.app(t, simulator.AppSpec{Project: "now", Version: "1", SecureVersion: uint32(secureVersion), Says: []string{"now: ready"}})
-	switch scheme {
+	app := w.app(t, simulator.AppSpec{Project: "now", Version: "1", SecureVersion: uint32(b.secureVersion), Says: []string{"now: ready"}})
+	switch b.scheme {
 	case 1:
 		app = w.signed(t, app)
 	case 2:

@@ -57,7 +57,7 @@ func forgetSome(d *ota.Device, bits uint16) {
 		func() { d.AppVerifies = ota.Known(false) }, func() { d.Trusts = ota.Fact[[]string]{} },
 		func() { d.FlashEncryption = ota.Fact[bool]{} }, func() { d.FlashKey = nil },
 		func() { d.Table = ota.Fact[image.Table]{} }, func() { d.Running = ota.Fact[string]{} },
-		func() { d.SecureVersion = ota.Fact[int]{} }, func() { d.SecureBoot = ota.Known(2) },
+		func() { d.SecureVersion, d.AntiRollback = ota.Fact[int]{}, ota.Fact[bool]{} }, func() { d.SecureBoot = ota.Known(2) },
 	} {
 		if bits>>i&1 != 0 {
 			forget()

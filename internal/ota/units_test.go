@@ -34,7 +34,8 @@ var kinds = []kind{
 type setup struct {
 	table         string // CSV; empty: two slots of 256 KiB
 	running       int    // slot
-	secureVersion int
+	antiRollback  bool
+	secureVersion int // more than 0: anti-rollback, too
 	revision      int // major; 0: v3.0
 	build         simulator.OTABuild
 }
@@ -60,7 +61,7 @@ type unit struct {
 // newUnit makes a unit of that kind whose bootloader trusts the workshop's key.
 func (w *workshop) newUnit(t testing.TB, k kind, s setup) unit {
 	t.Helper()
-	bootloader, app := w.firmware(t, k.scheme, s.secureVersion)
+	bootloader, app := w.firmware(t, k.scheme, s)
 	if s.table == "" {
 		s.table = twoSlots
 	}
@@ -164,7 +165,7 @@ func (w *workshop) facts(t testing.TB, c *simulator.Chip, k kind, s setup, table
 		SecureBoot: ota.Known(k.scheme), ChecksApps: ota.Known(k.scheme != 0),
 		FlashEncryption: ota.Known(k.encrypts), Table: ota.Known(table),
 		Running:       ota.Known(apps[min(s.running, len(apps)-1)].Label),
-		SecureVersion: ota.Known(s.secureVersion),
+		SecureVersion: ota.Known(s.secureVersion), AntiRollback: ota.Known(s.antiRollback || s.secureVersion > 0),
 	}
 	switch k.scheme {
 	case 1:

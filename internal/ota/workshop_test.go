@@ -28,13 +28,13 @@ type workshop struct {
 	padded []byte // demo app, not signed
 
 	mu   sync.Mutex
-	made map[[2]int][2][]byte // firmware of units, by scheme and secure version
+	made map[built][2][]byte // firmware of units
 }
 
 func newWorkshop(t testing.TB) *workshop {
 	t.Helper()
 	const real = "../image/testdata/"
-	w := &workshop{hello: readFile(t, real+"hello_world.bin"), boot: readFile(t, real+"bootloader.bin"), table: readFile(t, real+"partition-table.bin"), made: map[[2]int][2][]byte{}}
+	w := &workshop{hello: readFile(t, real+"hello_world.bin"), boot: readFile(t, real+"bootloader.bin"), table: readFile(t, real+"partition-table.bin"), made: map[built][2][]byte{}}
 	var err error
 	for _, key := range []**secureboot.SigningKey{&w.key, &w.other} {
 		if *key, err = secureboot.GenerateSigningKeyV1(); err != nil {
