@@ -2,12 +2,15 @@ package ota_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"slices"
 	"strings"
 	"testing"
 
 	"provision/internal/image"
 	"provision/internal/ota"
+	"provision/internal/secureboot"
 	"provision/internal/simulator"
 )
 
@@ -97,6 +100,16 @@ func padV2(t testing.TB, w *workshop) []byte {
 	return b
 }
 
+// signedECDSA is content with the signature sector of a V2 signature by an ECDSA key, as
+// far as an ESP32 sees it: a version of its own, and a good CRC.
+func signedECDSA(content []byte) []byte {
+	sector := bytes.Repeat([]byte{0xFF}, secureboot.SectorLen)
+	clear(sector[:secureboot.BlockLenV2])
+	binary.LittleEndian.PutUint32(sector, 0x000003E7)
+	binary.LittleEndian.PutUint32(sector[1196:], crc32.ChecksumIEEE(sector[:1196]))
+	return join(content, bytes.Repeat([]byte{0xFF}, -len(content)&(secureboot.SectorLen-1)), sector)
+}
+
 // refusals are the cases of the table: what the issue asks for and what is near it.
 var refusals = []refusal{
 	{name: "signed, real build", image: helloSigned},
@@ -112,6 +125,7 @@ var refusals = []refusal{
 	{name: "signed twice, by the right key first", image: func(t testing.TB, w *workshop) []byte { return w.signedBy(t, w.other, helloSigned(t, w)) }},
 	{name: "signed for V2", image: func(t testing.TB, w *workshop) []byte { return w.signedV2(t, w.hello) }, secure: ota.WrongVersion},
 	{name: "signed for V2, padded for it", image: func(t testing.TB, w *workshop) []byte { return w.signedV2(t, padV2(t, w)) }, secure: ota.WrongVersion},
+	{name: "signed for V2 of newer chips", image: func(t testing.TB, w *workshop) []byte { return signedECDSA(padV2(t, w)) }, secure: ota.WrongVersion},
 	{name: "padded with ff, then signed", image: func(t testing.TB, w *workshop) []byte {
 		return w.signed(t, join(w.hello, bytes.Repeat([]byte{0xFF}, 4096)))
 	}, secure: ota.MovedSignature},

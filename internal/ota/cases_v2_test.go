@@ -2,6 +2,7 @@ package ota_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"provision/internal/image"
@@ -16,6 +17,13 @@ var refusalsV2 = []refusal{
 	{name: "signed, padded for it", image: func(t testing.TB, w *workshop) []byte { return w.signedV2(t, padV2(t, w)) }},
 	{name: "not signed", image: func(t testing.TB, w *workshop) []byte { return w.hello }, secure: ota.NotSigned},
 	{name: "signed for V1", image: helloSigned, secure: ota.WrongVersion},
+	{name: "signed for newer chips", image: func(t testing.TB, w *workshop) []byte { return signedECDSA(w.hello) }, secure: ota.WrongVersion},
+	{name: "second signature by the right key", image: func(t testing.TB, w *workshop) []byte {
+		return twoSigners(t, w.rsa[1], w.rsa[0], w.hello)
+	}, secure: ota.OtherKey},
+	{name: "second signature by another key", image: func(t testing.TB, w *workshop) []byte {
+		return twoSigners(t, w.rsa[0], w.rsa[1], w.hello)
+	}},
 	{name: "signed by another key", image: func(t testing.TB, w *workshop) []byte {
 		b, err := secureboot.AppendSignatureV2(w.rsa[1], w.hello)
 		if err != nil {
@@ -68,6 +76,30 @@ var refusalsV2 = []refusal{
 }
 
 func helloSignedV2(t testing.TB, w *workshop) []byte { return w.signedV2(t, w.hello) }
+
+// twoSigners is content with both signatures in one sector, as espsecure appends them.
+func twoSigners(t testing.TB, first, second *secureboot.SigningKey, content []byte) []byte {
+	t.Helper()
+	var signed [2][]byte
+	for i, key := range []*secureboot.SigningKey{first, second} {
+		var err error
+		if signed[i], err = secureboot.AppendSignatureV2(key, content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := len(signed[0]) - secureboot.SectorLen
+	copy(signed[0][at+secureboot.BlockLenV2:], signed[1][at:at+secureboot.BlockLenV2])
+	return signed[0]
+}
+
+// TestSecondSigner says of a refused image that its second signature would do.
+func TestSecondSigner(t *testing.T) {
+	w := newWorkshop(t)
+	r := ota.Check(twoSigners(t, w.rsa[1], w.rsa[0], w.hello), w.newUnit(t, kinds[5], setup{}).facts)
+	if r.Verdict != ota.Refused || !strings.Contains(r.Reasons[0].Why, "looks at the first signature only") {
+		t.Error(show(r))
+	}
+}
 
 // helloUnpadded ends so that the image fits a tight slot and its signature does not.
 func helloUnpadded(t testing.TB, w *workshop) []byte {

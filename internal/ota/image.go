@@ -24,6 +24,7 @@ type Image struct {
 	v1      []string     // fingerprints of who signed it for V1, right behind the image
 	v2      *secureboot.BlockV2
 	v2Err   error       // why the sector behind the image is no V2 signature
+	v2More  []string    // fingerprints of the signers of further blocks there
 	v2Right bool        // the V2 signature is one of this content
 	moved   []signature // where no unit looks
 }

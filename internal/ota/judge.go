@@ -108,6 +108,8 @@ func (c *check) refuseSignature(r Reason, lines ...string) {
 }
 
 const (
+	saysECDSA = "The image is signed for Secure Boot V2 with an ECDSA key, as newer chips want it; no ESP32 takes that."
+
 	doSign   = "Sign the image with the app-signing key of the fleet (provision ota sign), and publish the signed file in plain."
 	doResign = "Sign the file of the build again (provision ota sign), and publish it exactly as it comes out."
 )
@@ -126,6 +128,10 @@ func (c *check) wantV1(length int) {
 		r.Code = WrongVersion
 		r.Says = "The image is signed for Secure Boot V2 (RSA), and this unit wants a V1 signature (ECDSA)."
 		r.Do = "Sign the file of the build with the ECDSA key of the V1 units: provision ota sign with that key."
+	case c.im.ecdsaV2():
+		r.Code = WrongVersion
+		r.Says = saysECDSA
+		r.Do = "Sign the file of the build with the ECDSA key of the V1 units, as for Secure Boot V1: provision ota sign with that key."
 	case m != nil:
 		c.moved(&r, m, length)
 	}
@@ -155,7 +161,7 @@ func (c *check) explain(length int, value string) string {
 	const what = "The number is no version. Right behind the image the unit expects a signature, which begins with 0; it prints the four bytes it finds there instead: "
 	behind := len(c.im.data) - length
 	switch {
-	case value == "0x000002e7":
+	case value == "0x000002e7", value == "0x000003e7":
 		return what + "the beginning of a Secure Boot V2 signature."
 	case behind >= 4:
 		return what + fmt.Sprintf("the first of the %d bytes that follow the image in this file.", behind)
@@ -261,7 +267,11 @@ func (c *check) wantV2() {
 	case !known:
 		c.miss("the digest of the key that it trusts (BLOCK2)")
 	case !intersects([]string{signerV2(im.v2)}, trusts):
-		c.refuseSignature(c.otherKey([]string{signerV2(im.v2)}, trusts), c.onlyBootloader("Sig block 0 signed with untrusted key")...)
+		r := c.otherKey([]string{signerV2(im.v2)}, trusts)
+		if intersects(im.v2More, trusts) {
+			r.Why = "A further signature in the file is by a key that the unit trusts, and an ESP32 looks at the first signature only."
+		}
+		c.refuseSignature(r, c.onlyBootloader("Sig block 0 signed with untrusted key")...)
 	case !im.v2Right:
 		r := c.changed()
 		r.Says = "The image was changed or padded in another way after it was signed: its signature does not match."
@@ -289,6 +299,10 @@ func (c *check) noV2() {
 	case c.im.signedV1():
 		r.Code = WrongVersion
 		r.Says = "The image is signed for Secure Boot V1 (ECDSA), and this unit wants a V2 signature (RSA)."
+		r.Do = "Sign the file of the build with the RSA key of the V2 units: provision ota sign with that key."
+	case c.im.ecdsaV2():
+		r.Code = WrongVersion
+		r.Says = saysECDSA
 		r.Do = "Sign the file of the build with the RSA key of the V2 units: provision ota sign with that key."
 	case m != nil:
 		c.moved(&r, m, sectorEnd(c.im.parsed.Length))

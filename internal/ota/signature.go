@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 
 	"provision/internal/secureboot"
 )
@@ -28,6 +29,7 @@ func (im *Image) readSignatures(content []byte) {
 	if im.v2 != nil {
 		digest := sha256.Sum256(im.data[:padded])
 		im.v2Right = digest == im.v2.Digest && pssHolds(im.v2, digest)
+		im.v2More = furtherSigners(im.data[padded:])
 	}
 	if im.Scheme() == 0 {
 		im.moved = findMoved(im.data, im.parsed.Length)
@@ -54,6 +56,18 @@ func blockV2(data []byte, at int) (*secureboot.BlockV2, error) {
 		return nil, &secureboot.NoSignatureError{Found: 0xFFFFFFFF}
 	}
 	return secureboot.ParseBlockV2(data[at:])
+}
+
+// furtherSigners are those of the signature blocks behind the first in a sector.
+func furtherSigners(sector []byte) (signers []string) {
+	for at := secureboot.BlockLenV2; at+secureboot.BlockLenV2 <= min(len(sector), secureboot.SectorLen); at += secureboot.BlockLenV2 {
+		block, err := secureboot.ParseBlockV2(sector[at:])
+		if err != nil {
+			break
+		}
+		signers = append(signers, signerV2(block))
+	}
+	return signers
 }
 
 // pssHolds verifies the signature of a V2 block over a digest.
@@ -93,6 +107,17 @@ func findMoved(data []byte, end int) (found []signature) {
 // sectorEnd is n rounded up to whole sectors: where V2 looks for a signature.
 func sectorEnd(n int) int {
 	return (n + secureboot.SectorLen - 1) / secureboot.SectorLen * secureboot.SectorLen
+}
+
+// ecdsaV2 reports a V2 signature by an ECDSA key, as other chips take it.
+func (im *Image) ecdsaV2() bool {
+	const version, crcAt = 0x000003E7, 1196 // ESP-IDF esp_secure_boot.h, ets_secure_boot_sig_block_t
+	at := sectorEnd(im.Length())
+	if im.parsed == nil || at+secureboot.BlockLenV2 > len(im.data) {
+		return false
+	}
+	block := im.data[at:]
+	return binary.LittleEndian.Uint32(block) == version && crc32.ChecksumIEEE(block[:crcAt]) == binary.LittleEndian.Uint32(block[crcAt:])
 }
 
 // v2Damaged reports a V2 signature block that is one by its first bytes only.
