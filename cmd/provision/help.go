@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,12 +50,28 @@ func (a *app) explainFault(code string) error {
 	if a.json {
 		return a.emit(map[string]any{
 			"kind": "fault", "code": page.Code, "name": page.Name, "class": page.Class, "says": page.Says,
-			"do": page.Do, "transient": page.Transient, "verdict": page.Verdict, "exit": page.Verdict.ExitCode(),
+			"do": page.Do, "transient": page.Transient, "verdict": page.Verdict, "exit": page.Verdict.ExitCode(), "more": moreAbout(page.Code),
 		})
 	}
 	fmt.Fprintf(a.out, "%s  %s  (%s)\n\n  %s\n  %s\n\n  %s\n  verdict %s, exit code %d\n",
 		page.Code, page.Name, page.Class, page.Says, page.Do, kind, page.Verdict, page.Verdict.ExitCode())
+	if more := moreAbout(page.Code); len(more) > 0 {
+		fmt.Fprintf(a.out, "\n  of updates over the air: %s\n", strings.Join(more, "\n                           "))
+	}
 	return nil
+}
+
+// moreAbout are the sections of the manual about the reasons for which an update is
+// refused with that code.
+func moreAbout(code fault.Code) []string {
+	more := []string{}
+	for reason, published := range updateCodes {
+		if published == code {
+			more = append(more, "docs/ota.md#"+string(reason))
+		}
+	}
+	slices.Sort(more)
+	return more
 }
 
 func (a *app) listFaults() error {

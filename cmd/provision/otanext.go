@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"os"
 	"strings"
 
@@ -42,7 +41,7 @@ func nextUpdate(j *job.Job, path string) *job.Problem {
 	}
 	first := r.Reasons[0]
 	return &job.Problem{
-		Code: cmp.Or(updateCodes[first.Code], fault.BadImage), File: path, Do: first.Do,
+		Code: updateCodes[first.Code], File: path, Do: first.Do,
 		Text: "the units would not accept this update: " + clause(first.Says),
 	}
 }
@@ -58,8 +57,7 @@ func clause(sentence string) string {
 	return sentence
 }
 
-// updateCodes are the published codes of the reasons for which an update is refused;
-// where none is nearer it is a bad image.
+// updateCodes are the published codes of all reasons for which an update is refused.
 var updateCodes = map[ota.Code]fault.Code{
 	ota.NotSigned:        fault.AppUnsigned,
 	ota.WrongVersion:     fault.AppWrongKey,
@@ -76,4 +74,14 @@ var updateCodes = map[ota.Code]fault.Code{
 	ota.ChipTooOld:       fault.WrongTarget,
 	ota.ChipTooNew:       fault.WrongTarget,
 	ota.OldSecureVersion: fault.WrongTarget,
+	ota.Empty:            fault.BadImage,
+	ota.NotImage:         fault.BadImage,
+	ota.PartitionTable:   fault.BadImage,
+	ota.BootloaderImage:  fault.BadImage,
+	ota.Truncated:        fault.BadImage,
+	ota.BadSegments:      fault.BadImage,
+	ota.BadChecksum:      fault.BadImage,
+	ota.BadHash:          fault.BadImage,
+	ota.BadLoadAddress:   fault.BadImage,
+	ota.NoDescriptor:     fault.BadImage,
 }
