@@ -19,20 +19,27 @@ import (
 // after it, however it ends.
 func TestNoKeyLeaves(t *testing.T) {
 	t.Parallel()
-	j := newJob(t, release)
+	byStation, unit := newJob(t, release), newJob(t, byUnit)
 	for _, c := range []struct {
 		name    string
+		byUnit  bool
 		faults  simulator.Faults
 		verdict string
 	}{
-		{"pass", simulator.Faults{}, "PASS"},
-		{"key bit never takes", simulator.Faults{WeakBits: []simulator.WeakBit{{Block: 1, Bit: firstKeyBit(), Programs: 1000}}}, "FAIL"},
-		{"cut in a key", simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: 4, Seed: 5}}}, "ERROR"},
+		{"pass", false, simulator.Faults{}, "PASS"},
+		{"encrypted by the unit", true, simulator.Faults{}, "PASS"},
+		{"cut while the unit encrypts itself", true, simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: 10, Seed: 5}}}, "ERROR"},
+		{"key bit never takes", false, simulator.Faults{WeakBits: []simulator.WeakBit{{Block: 1, Bit: firstKeyBit(), Programs: 1000}}}, "FAIL"},
+		{"cut in a key", false, simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: 4, Seed: 5}}}, "ERROR"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(t *testing.T) {
-				r := newRig(t, release, j, simulator.WithFaults(c.faults))
+				p, j := release, byStation
+				if c.byUnit {
+					p, j = byUnit, unit
+				}
+				r := newRig(t, p, j, simulator.WithFaults(c.faults))
 				r.sink = func(ev flow.Event) {
 					r.mustHideKeys("event "+ev.Kind, mustJSON(t, ev))
 					if ev.Kind == flow.BurnIntended || ev.Kind == flow.BurnObserved {

@@ -53,13 +53,11 @@ func (r *runner) convertStep() Step {
 		},
 		Do: r.convert,
 		Verify: func(ctx context.Context) error {
-			if err := r.readWords(ctx); err != nil {
-				return err
+			err := r.readWords(ctx)
+			if err == nil && !r.words.Encrypted() {
+				err = errNotEncrypted
 			}
-			if !r.words.Encrypted() {
-				return errNotEncrypted
-			}
-			return nil
+			return err
 		},
 	}
 }
@@ -114,7 +112,7 @@ func (r *runner) convert(ctx context.Context) error {
 	if err = errors.Join(looked, err); err != nil || r.words.Encrypted() {
 		return err // whatever it said
 	}
-	return errors.Join(said, errNotEncrypted)
+	return fault.New(fault.NotEncrypted, letEncrypt, errors.Join(errNotEncrypted, said))
 }
 
 // watchConversion starts the unit and follows its log until it says that it is done,

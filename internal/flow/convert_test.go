@@ -1,0 +1,273 @@
+package flow_test
+
+import (
+	"context"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"provision/internal/esptool"
+	"provision/internal/fault"
+	"provision/internal/flow"
+	"provision/internal/job"
+	"provision/internal/simulator"
+)
+
+// unitEncrypts is the step in which the unit works alone, atCounter its burn of
+// FLASH_CRYPT_CNT among those of a run over byUnit.
+const (
+	unitEncrypts = "let the unit encrypt itself"
+	atCounter    = 10
+)
+
+// count is FLASH_CRYPT_CNT.
+func (r *rig) count() uint32 { return r.chip.Fuses()[0][0] & cryptCnt >> 20 }
+
+// TestUnitEncryptsItself: while the unit is at work it must not be touched, and what
+// it printed and how far it was is told.
+func TestUnitEncryptsItself(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, byUnit)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, byUnit, j)
+		r.mustRun("PASS", "")
+		var kinds []string
+		for _, ev := range r.events {
+			if ev.Step == unitEncrypts && (len(kinds) == 0 || kinds[len(kinds)-1] != ev.Kind) && ev.Kind != flow.StepProgress {
+				kinds = append(kinds, ev.Kind)
+			}
+			if ev.Kind == flow.Warning {
+				t.Errorf("warning: %s", ev.Text)
+			}
+		}
+		want := []string{flow.StepStarted, flow.BurnIntended, flow.BootLine, flow.BootSeen, flow.BurnObserved, flow.StepPassed}
+		if !slices.Equal(kinds, want) {
+			t.Errorf("the step tells %q, want %q", kinds, want)
+		}
+	})
+}
+
+// TestCutInUnitsCounter: the unit was cut while it burnt its counter, and left it even
+// but not 0, with all its flash in ciphertext. It begins again from plain text.
+func TestCutInUnitsCounter(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, byUnit)
+	for mask, left := range map[int64]uint32{0: 0, 3: 3, 0x7E: 0x7E, 1: 1, 7: 7} {
+		inBubble(t, func(t *testing.T) {
+			cut := simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: atCounter, Mask: big.NewInt(mask)}}}
+			r := newRig(t, byUnit, j, simulator.WithFaults(cut))
+			if res := r.run(); res.Verdict != string(fault.Error) {
+				t.Fatalf("cut in the counter: %s %v", res.Verdict, res.Err)
+			}
+			if r.count() != left {
+				t.Fatalf("FLASH_CRYPT_CNT is %#x, want %#x", r.count(), left)
+			}
+			r.chip.PowerCycle()
+			w := r.watch()
+			r.mustRun("PASS", "")
+			wrote := slices.Contains(w.acts, "flash 0x10000")
+			if even := left == 0 || left == 3 || left == 0x7E; wrote != even {
+				t.Errorf("after %#x: the app was written again: %v", left, wrote)
+			}
+			r.mustBeSecured(true)
+		})
+	}
+}
+
+// deafPort keeps the unit from starting: it stays in its loader, and says nothing.
+type deafPort struct {
+	esptool.Port
+	chip   *simulator.Chip
+	armed  func() bool // whether the next start is lost
+	says   string      // what is heard instead
+	inject []byte
+	rts    bool
+}
+
+func (p *deafPort) SetLines(dtr, rts bool) error {
+	if p.rts && !rts && !dtr && p.armed() {
+		p.inject = []byte(p.says)
+		p.rts = rts
+		return nil
+	}
+	p.rts = rts
+	return p.Port.SetLines(dtr, rts)
+}
+
+func (p *deafPort) Read(b []byte) (int, error) {
+	if n := copy(b, p.inject); n > 0 {
+		p.inject = p.inject[n:]
+		return n, nil
+	}
+	return p.Port.Read(b)
+}
+
+func (p *deafPort) SetBaud(baud int) error { return p.chip.SetBaud(baud) }
+
+// deafen has the unit miss its start in the step in which it is to encrypt itself.
+func (r *rig) deafen(says string) {
+	missed := false
+	r.port = func(p esptool.Port) esptool.Port {
+		return &deafPort{Port: p, chip: r.chip, says: says, armed: func() bool {
+			last := r.events[len(r.events)-1]
+			if missed || last.Kind != flow.BurnIntended || last.Step != unitEncrypts {
+				return false
+			}
+			missed = true
+			return true
+		}}
+	}
+}
+
+// TestUnitSilent: a unit that does not encrypt itself ends the wait after its time,
+// not before and not much later, and can be run again.
+func TestUnitSilent(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, byUnit)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, byUnit, j)
+		r.deafen("")
+		began := time.Now()
+		r.mustRun("FAIL", "E704")
+		limit := 30*time.Second + 3*12*time.Second*time.Duration(j.Conversion.Most)/(1<<20)
+		if took := time.Since(began); took < limit || took > limit+30*time.Second {
+			t.Errorf("the run took %v, the unit has %v", took, limit)
+		}
+		if r.count() != 0 {
+			t.Errorf("FLASH_CRYPT_CNT is %#x", r.count())
+		}
+		r.mustRun("PASS", "")
+		r.mustBeSecured(false)
+	})
+}
+
+// TestUnitLies: what the unit says decides nothing. One that claims to be encrypted and
+// is not fails.
+func TestUnitLies(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, byUnit)
+	for _, says := range []string{
+		"I (249) boot: Resetting with flash encryption enabled...\r\n", ready + "\r\n",
+		"E (120) flash_encrypt: Invalid key state, check read&write protection for key and keypurpose(if exists)\r\n",
+		"invalid header: 0xffffffff\r\n",
+	} {
+		inBubble(t, func(t *testing.T) {
+			r := newRig(t, byUnit, j)
+			r.deafen(says)
+			res := r.mustRun("FAIL", "E704")
+			if bad := says[0] == 'E' || says[0] == 'i'; bad && !strings.Contains(res.Err.Error(), strings.TrimSpace(says)) {
+				t.Errorf("the cause does not say what the unit said: %v", res.Err)
+			}
+			r.mustRun("PASS", "")
+		})
+	}
+}
+
+// TestPlainChangesUnderUs: flash that changes between its proof and the start of the
+// unit is noticed before the unit is started.
+func TestPlainChangesUnderUs(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, byUnit)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, byUnit, j)
+		w := r.watch()
+		w.burning = func(words simulator.Fuses) {
+			if words[0][6]&absDone0 != 0 {
+				check(t, r.chip.SetFlash(0x10800, []byte{0}))
+			}
+		}
+		r.mustRun("FAIL", "E403")
+		if slices.Contains(w.acts, "start") || r.count() != 0 {
+			t.Error("the unit was started")
+		}
+		w.burning = nil
+		r.mustRun("PASS", "")
+	})
+}
+
+// TestInterruptedWhileUnitEncrypts: Ctrl-C waits for the unit, and for what is then
+// read and written down.
+func TestInterruptedWhileUnitEncrypts(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, byUnit)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, byUnit, j)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		r.sink = func(ev flow.Event) {
+			if ev.Kind == flow.BurnIntended && ev.Step == unitEncrypts {
+				cancel()
+			}
+		}
+		if res := r.runContext(ctx); res.Code != fault.Interrupted {
+			t.Fatalf("run ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+		}
+		burns := r.burns()
+		if last := burns[len(burns)-1]; r.count() != 0x7F || last.Step != unitEncrypts || !last.OK {
+			t.Errorf("FLASH_CRYPT_CNT is %#x, the last burn %q, as intended: %v", r.count(), last.Step, last.OK)
+		}
+		r.mustRun("PASS", "")
+	})
+}
+
+// TestWhoEncryptsIsPolicy: after the first burn, a unit is finished by whom it was
+// begun for.
+func TestWhoEncryptsIsPolicy(t *testing.T) {
+	t.Parallel()
+	jobs := map[bool]*job.Job{false: newJob(t, release), true: newJob(t, byUnit)}
+	for _, c := range []struct {
+		name        string
+		first, then policy
+		burn        int // at which the first run is cut; 0: while writing flash
+		verdict     string
+	}{
+		{"to the unit, before a burn", release, byUnit, 0, "PASS"},
+		{"to the station, before a burn", byUnit, release, 0, "PASS"},
+		{"to the unit, after a burn", release, byUnit, 2, "ERROR"},
+		{"to the station, after a burn", byUnit, release, 2, "ERROR"},
+		{"to the station, after the unit's own", byUnit, release, atCounter, "ERROR"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				cut := simulator.Faults{CutProgram: []int{40}}
+				if c.burn > 0 {
+					cut = simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: c.burn}}}
+				}
+				r := newRig(t, c.first, jobs[c.first.byUnit], simulator.WithFaults(cut))
+				r.run()
+				r.chip.PowerCycle()
+				r.policy, r.job = c.then, jobs[c.then.byUnit]
+				res := r.run()
+				if res.Verdict != c.verdict || res.Verdict == "ERROR" && (res.Code != fault.BegunOtherwise || !strings.Contains(res.Err.Error(), "encrypted_by_unit")) {
+					t.Fatalf("run ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+				}
+				if res.Verdict == "PASS" {
+					r.mustBeSecured(false)
+				}
+			})
+		})
+	}
+}
+
+// TestNoLinesNoUnit: a port that cannot start the unit is refused before the unit is
+// written.
+func TestNoLinesNoUnit(t *testing.T) {
+	t.Parallel()
+	p := byUnit.with("not started", func(p *policy) { p.withoutBootCheck = true })
+	j := newJob(t, p)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, p, j, simulator.WithDownloadMode())
+		cfg := r.config()
+		cfg.Reset = esptool.ResetNone
+		res := flow.Run(t.Context(), cfg)
+		if res.Code != fault.Unsupported || !strings.Contains(res.Err.Error(), "reset lines") {
+			t.Fatalf("run ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+		}
+		if n := r.chip.Counters(); n.Burns+n.Erases+n.Programs > 0 {
+			t.Errorf("the unit was touched: %+v", n)
+		}
+	})
+}
