@@ -88,10 +88,10 @@ func Work(ctx context.Context, cfg Config) error {
 
 // slot works one slot until ctx ends.
 func (f *Floor) slot(ctx context.Context, s Slot) {
-	gone := ""
+	var last seen
 	f.tell(Event{Kind: SlotWaits, Slot: s.Number})
 	for {
-		mac, err := f.await(ctx, s, gone)
+		mac, err := f.await(ctx, s, last)
 		if err != nil {
 			return
 		}
@@ -100,36 +100,42 @@ func (f *Floor) slot(ctx context.Context, s Slot) {
 			// Nothing is asked of this unit now. It is looked at again when an order
 			// came back, or when the next one sits here.
 			f.tell(Event{Kind: SlotIdle, Slot: s.Number, MAC: mac, Text: "no order is left for this unit"})
-			if !f.pause(ctx, s, mac, again) {
+			there, err := f.pause(ctx, s, mac, again)
+			if err != nil {
 				return
 			}
-			gone = ""
+			last = seen{}
+			if there {
+				last.mac = mac
+			}
 			continue
 		}
-		gone = mac
+		last = seen{mac: mac, done: true}
 		f.tell(Event{Kind: SlotWaits, Slot: s.Number})
 	}
 }
 
-// pause waits until again is closed or the unit is out; false when ctx ended.
-func (f *Floor) pause(ctx context.Context, s Slot, mac string, again <-chan struct{}) bool {
+// pause waits until again is closed, while the unit may still be there, or the unit
+// is out. The error says that ctx ended.
+func (f *Floor) pause(ctx context.Context, s Slot, mac string, again <-chan struct{}) (there bool, err error) {
 	for {
 		select {
 		case <-again:
-			return true
+			return true, nil
 		case <-ctx.Done():
-			return false
+			return false, context.Cause(ctx)
 		default:
 		}
-		if now, err := f.probe(ctx, s); err != nil || now != mac {
-			if ctx.Err() != nil {
-				return false
-			}
-			f.tell(Event{Kind: SlotEmpty, Slot: s.Number, MAC: mac})
-			return true
+		now, err := f.probe(ctx, s)
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
 		}
-		if f.cfg.Sleep(ctx, f.cfg.Poll) != nil {
-			return false
+		if err != nil || now != mac {
+			f.tell(Event{Kind: SlotEmpty, Slot: s.Number, MAC: mac})
+			return false, nil
+		}
+		if err := f.cfg.Sleep(ctx, f.cfg.Poll); err != nil {
+			return false, err
 		}
 	}
 }

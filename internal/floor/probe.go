@@ -21,10 +21,16 @@ const settleTime = 300 * time.Millisecond
 // away.
 const missesToGo = 2
 
-// await waits, for as long as it takes, until a unit other than gone sits in the
-// slot and has answered twice with the same MAC. gone is the unit that was worked
-// on before; once the slot was seen empty, any unit will do.
-func (f *Floor) await(ctx context.Context, s Slot, gone string) (mac string, err error) {
+// seen is the unit that a slot held when it was looked at last.
+type seen struct {
+	mac  string // "": none
+	done bool   // it was worked on, and is left alone while it stays
+}
+
+// await waits, for as long as it takes, until a unit that is not done sits in the
+// slot and has answered twice with the same MAC. That the last unit is out is told
+// when it is seen; after that any unit will do.
+func (f *Floor) await(ctx context.Context, s Slot, last seen) (mac string, err error) {
 	trouble := fault.NoAnswer // an empty slot is no news
 	misses := 0
 	for {
@@ -38,17 +44,17 @@ func (f *Floor) await(ctx context.Context, s Slot, gone string) (mac string, err
 		switch {
 		case ctx.Err() != nil:
 			return "", context.Cause(ctx)
-		case err != nil && gone != "" && stillThere(err):
+		case err != nil && last.mac != "" && stillThere(err):
 		case err != nil:
-			if misses++; gone != "" && misses < missesToGo {
+			if misses++; last.mac != "" && misses < missesToGo {
 				break
 			}
-			if gone != "" {
-				f.tell(Event{Kind: SlotEmpty, Slot: s.Number, MAC: gone})
+			if last.mac != "" {
+				f.tell(Event{Kind: SlotEmpty, Slot: s.Number, MAC: last.mac})
 			}
-			gone = ""
+			last = seen{}
 			trouble = f.say(s, trouble, err)
-		case mac != gone:
+		case mac != last.mac || !last.done:
 			if err := f.cfg.Sleep(ctx, settleTime); err != nil {
 				return "", err
 			}

@@ -1,6 +1,7 @@
 package shift_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -59,6 +60,26 @@ func TestFinishedUnitIsGreeted(t *testing.T) {
 		r.becomes(1, shift.Done)
 		if ev := r.last("slot.verdict"); ev.Serial != "SN-000001" || r.count(flow.BurnIntended) == 0 {
 			t.Errorf("greeted as %q", ev.Serial)
+		}
+		r.end()
+	})
+}
+
+// TestUnitGoesUnanswered: a unit may be taken out at the very moment at which its slot
+// is asked again, which a scan, a verdict elsewhere or a badge does. The slot must not
+// go on asking for the label of a unit that is gone.
+func TestUnitGoesUnanswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scans, 2)
+		r.start()
+		for step := range 8 { // of a look at a slot and the wait for the next
+			r.fix.Insert(1)
+			r.becomes(1, shift.Scan)
+			r.scan("SLOT-2")
+			time.Sleep(time.Duration(step) * 100 * time.Millisecond)
+			r.fix.Remove(1)
+			r.s.Do(shift.Intent{Kind: shift.Scanned, Text: fmt.Sprintf("SN-%06d", step)}) // every slot is asked again
+			r.becomes(1, shift.Ready)
 		}
 		r.end()
 	})
