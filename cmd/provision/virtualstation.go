@@ -59,9 +59,10 @@ func (a *app) virtualScreen(ctx context.Context, f screenFlags) error {
 	if err := addVirtualPeople(ctx, run.Records); err != nil {
 		return databaseFault(p.Records.Database, err)
 	}
-	mode, deck := shift.DemoMode, fixture.DemoDeck()
-	if f.training {
-		mode, deck = shift.Training, fixture.TrainingDeck()
+	mode, deck := shift.Training, fixture.TrainingDeck()
+	if !f.training {
+		mode, deck = shift.DemoMode, fixture.DemoDeck()
+		p.Screen.StopAfterSlot, p.Screen.StopAfterStation = 0, 0 // nobody is there to unlock it
 	}
 	fix := fixture.New(fixture.Config{
 		Slots: f.slots, Deck: deck, Random: mathrand.NewPCG(mathrand.Uint64(), mathrand.Uint64()), Pacing: fixture.Pace(),
