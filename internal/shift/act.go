@@ -32,9 +32,29 @@ var reasons = map[IntentKind][]string{
 	changeJob: {"reason.job_yes"},
 	Unlock:    {"reason.fixture_cleaned", "reason.contacts_replaced", "reason.material_changed", "reason.other"},
 	Exclude:   {"reason.fixture_cleaned", "reason.contacts_replaced", "reason.other"},
-	Release:   {"reason.retest_agreed", "reason.operator_error", "reason.wrong_label", "reason.other"},
+	Release:   {"reason.retest_agreed", "reason.reworked", "reason.operator_error", "reason.wrong_label", "reason.other"},
 	Reprint:   {"reason.label_damaged", "reason.label_lost", "reason.wrong_label", "reason.other"},
 	Quarant:   {"reason.operator_error", "reason.wrong_label", "reason.other"},
+}
+
+// dispositions are the reasons for which only a lead sets a unit aside: they decide
+// what becomes of it.
+var dispositions = []string{"reason.scrapped", "reason.returned", "reason.held"}
+
+// answers are the reasons that whoever is signed in may give. The caller holds mu.
+func (s *Shift) answers(kind IntentKind) []string {
+	if kind == Quarant && s.allowed(people.Lead) {
+		return slices.Concat(reasons[kind], dispositions)
+	}
+	return reasons[kind]
+}
+
+// roleFor is the role that an act takes for a reason.
+func roleFor(kind IntentKind, reason string) people.Role {
+	if slices.Contains(dispositions, reason) {
+		return people.Lead
+	}
+	return needs[kind]
 }
 
 // choice is an open question.
@@ -161,7 +181,7 @@ func (s *Shift) possible(in Intent) Fault {
 func (s *Shift) ask(c *choice) {
 	c.Choice = Choice{
 		Action: string(c.intent.Kind), Subject: s.subject(c), Facts: s.factsFor(c),
-		Keys: reasons[c.intent.Kind], Until: s.now().Add(choiceTime),
+		Keys: s.answers(c.intent.Kind), Until: s.now().Add(choiceTime),
 	}
 	if sl := s.slots[c.intent.Slot]; sl != nil && aboutUnit(c.intent.Kind) {
 		c.mac = sl.mac
@@ -229,7 +249,7 @@ func (s *Shift) chosen(key string) {
 		s.trouble(c.intent.Slot, Fault{Code: fault.NotAllowed, Text: "refuse.changed"})
 		return
 	}
-	who, ok := s.use(c.intent.Kind)
+	who, ok := s.use(c.intent.Kind, roleFor(c.intent.Kind, key))
 	if !ok {
 		s.trouble(c.intent.Slot, faultOf(fault.NotAllowed))
 		return
@@ -309,7 +329,11 @@ func (s *Shift) done(c *choice, who PersonFacts, reason string) {
 	case Reprint:
 		s.print(c.Subject, c.intent.Slot, who.Name, reason)
 	case Release:
-		s.tell(Event{Event: floor.Event{Kind: UnitReleased, Slot: sl.number, MAC: c.mac, Serial: s.serialIn(sl)}})
+		ev := Event{Event: floor.Event{Kind: UnitReleased, Slot: sl.number, MAC: c.mac, Serial: s.serialIn(sl)}}
+		if !sl.busy && sl.mac == c.mac && sl.state == Park {
+			s.enter(sl, &ev, Redo, true) // out and in again, and it goes on
+		}
+		s.tell(ev)
 	case Quarant:
 		ev := Event{Event: floor.Event{Kind: UnitParked, Slot: sl.number, MAC: c.mac, Serial: s.serialIn(sl), Code: fault.SetAside}}
 		if !sl.busy && sl.mac == c.mac {

@@ -22,6 +22,14 @@ const historyLength = 200
 // logLength is how many events of a run a detail page shows.
 const logLength = 500
 
+// Beginnings of words of the catalogue: what records say in a word of their own is
+// read in the language of the screen.
+const (
+	unitState  = "unit."
+	labelState = "label."
+	didAct     = "action."
+)
+
 // show answers a question with a page that is made off the loop.
 func (s *Shift) show(make func(ctx context.Context) (Page, error)) {
 	s.slow.Put(func() {
@@ -58,7 +66,7 @@ func (s *Shift) lookUp(query string) {
 func foundPage(query string, found []records.Record) Page {
 	t := Table{Heads: []string{"table.serial", "table.mac", "table.state", "table.started"}}
 	for _, r := range found {
-		t.Rows = append(t.Rows, []string{r.Unit.Serial, r.Unit.MAC, string(r.Unit.State), clock(r.Unit.CreatedAt)})
+		t.Rows = append(t.Rows, []string{r.Unit.Serial, r.Unit.MAC, unitState + string(r.Unit.State), clock(r.Unit.CreatedAt)})
 	}
 	return Page{Kind: "history", Title: query, Tables: []Table{t}}
 }
@@ -69,7 +77,7 @@ func recordPage(r records.Record) Page {
 	p := Page{Kind: "record", Title: first(u.Serial, u.MAC)}
 	p.fact("record.serial", u.Serial)
 	p.fact("record.mac", u.MAC)
-	p.fact("record.state", string(u.State))
+	p.fact("record.state", unitState+string(u.State))
 	p.fact("record.station", u.Station)
 	p.fact("record.started", clock(u.CreatedAt))
 	p.fact("record.parked", strings.TrimSpace(u.ParkCode+" "+u.ParkReason))
@@ -82,7 +90,7 @@ func recordPage(r records.Record) Page {
 	if len(r.Labels) > 0 {
 		t := Table{Title: "record.labels", Heads: []string{"table.started", "table.labels", "table.person", "table.reason"}}
 		for _, l := range r.Labels {
-			t.Rows = append(t.Rows, []string{clock(l.At), fmt.Sprintf("%s %d", l.Kind, l.Copy), l.Person, first(l.Reason, l.Detail)})
+			t.Rows = append(t.Rows, []string{clock(l.At), fmt.Sprintf("%s%s %d", labelState, l.Kind, l.Copy), l.Person, first(l.Reason, l.Detail)})
 		}
 		p.Tables = append(p.Tables, t)
 	}
@@ -96,10 +104,10 @@ func recordPage(r records.Record) Page {
 func decisions(r records.Record) Table {
 	t := Table{Title: "record.acts", Heads: []string{"table.started", "table.acts", "table.person", "table.reason"}}
 	for _, k := range r.Parkings {
-		t.Rows = append(t.Rows, []string{clock(k.At), k.Action, k.Person, strings.TrimSpace(k.Code + " " + k.Reason)})
+		t.Rows = append(t.Rows, []string{clock(k.At), didAct + k.Action, k.Person, strings.TrimSpace(k.Code + " " + k.Reason)})
 	}
 	for _, a := range r.Acts {
-		t.Rows = append(t.Rows, []string{clock(a.At), a.Kind, a.Person, a.Reason})
+		t.Rows = append(t.Rows, []string{clock(a.At), didAct + a.Kind, a.Person, a.Reason})
 	}
 	return t
 }

@@ -1,6 +1,7 @@
 package shift_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -51,7 +52,7 @@ func TestPages(t *testing.T) {
 		r.becomes(2, shift.Park)
 
 		p := r.page(shift.Lookup, 0, "sn-000001")
-		if p.Kind != "record" || value(p, "record.serial") != "SN-000001" || value(p, "record.state") != "complete" || value(p, "record.firmware") != "demo 1.0.0" {
+		if p.Kind != "record" || value(p, "record.serial") != "SN-000001" || value(p, "record.state") != "unit.complete" || value(p, "record.firmware") != "demo 1.0.0" {
 			t.Errorf("the record is %+v", p)
 		}
 		if rows := table(p, "record.runs").Rows; len(rows) != 1 || rows[0][3] != "PASS" {
@@ -121,6 +122,10 @@ func TestQuarantine(t *testing.T) {
 		r.start()
 		r.fix.Insert(1)
 		r.becomes(1, shift.Pass)
+		r.do(shift.Quarant, 1, "")
+		if c := r.last(shift.ChoiceAsked).Choice; slices.Contains(c.Keys, "reason.scrapped") {
+			t.Error("anybody may scrap a unit")
+		}
 		r.decide(shift.Quarant, 1, "reason.other")
 		r.becomes(1, shift.Park)
 		u, err := r.store.UnitBySerial(t.Context(), "SN-000001")
@@ -130,6 +135,35 @@ func TestQuarantine(t *testing.T) {
 		}
 		r.replace(1)
 		r.becomes(1, shift.Pass)
+		r.end()
+	})
+}
+
+// TestDispositions: a lead decides what becomes of a unit; one that is released is to
+// be put in again, and its slot says so.
+func TestDispositions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, sequence, 1)
+		r.hire()
+		r.start()
+		r.fix.Insert(1)
+		r.becomes(1, shift.Pass)
+		r.lead()
+		r.decide(shift.Quarant, 1, "reason.scrapped")
+		r.becomes(1, shift.Park)
+		r.until("the lead's sign-in is used up", func() bool { return r.count(shift.PersonOut) == 1 })
+		if acts := r.acts("park"); len(acts) != 1 || acts[0].Person != "Cleo" || acts[0].Reason != "reason.scrapped" {
+			t.Errorf("on record: %+v", acts)
+		}
+		r.lead()
+		r.decide(shift.Release, 1, "reason.reworked")
+		r.becomes(1, shift.Redo)
+		r.out(1)
+		if st := r.state(1); st != shift.Redo {
+			t.Errorf("the slot is %s after the unit went; the next one is still this one", st)
+		}
+		r.fix.Insert(1) // the same one
+		r.becomes(1, shift.Done)
 		r.end()
 	})
 }

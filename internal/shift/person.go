@@ -136,8 +136,8 @@ func (s *Shift) allowed(role people.Role) bool {
 }
 
 // use takes the permission for an act; a lead's is used up by it.
-func (s *Shift) use(kind IntentKind) (PersonFacts, bool) {
-	g, err := s.desk.Use(people.Action{Name: string(kind), Needs: needs[kind], Reading: kind == Details}, s.now())
+func (s *Shift) use(kind IntentKind, role people.Role) (PersonFacts, bool) {
+	g, err := s.desk.Use(people.Action{Name: string(kind), Needs: role, Reading: kind == Details}, s.now())
 	s.tellPeople()
 	if errors.Is(err, people.ErrNobody) || errors.Is(err, people.ErrNeedsMore) {
 		return PersonFacts{}, false

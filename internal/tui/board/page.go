@@ -126,7 +126,7 @@ func (p painter) factLines(facts []shift.Fact, w int) []line {
 			out = append(out, p.forEver(f.Text, w)...)
 			continue
 		}
-		value := f.Text
+		value := p.value(f.Text)
 		if page, known := fault.Lookup(fault.Code(value)); known {
 			name, _, _ := p.tx.Fault(page.Code)
 			value += " " + name
@@ -172,24 +172,62 @@ func (p painter) tableLines(t shift.Table, w int) []line {
 	for i, h := range t.Heads {
 		heads[i] = p.word(h)
 	}
-	cols := columns(append([][]string{heads}, t.Rows...))
-	row := func(st style, cells []string) line {
-		var l line
-		for i, c := range cells {
-			l = append(l, span{st: st, text: fill(p.lk.cut(c, cols[i]), cols[i]+2)})
+	rows := make([][]string, len(t.Rows))
+	for i, cells := range t.Rows {
+		for _, c := range cells {
+			rows[i] = append(rows[i], p.value(c))
 		}
-		return l
 	}
+	cols := columns(append([][]string{heads}, rows...))
 	if len(heads) > 0 {
-		out = append(out, row(dim, heads))
+		out = append(out, p.rowLines(dim, heads, cols, w)...)
 	}
-	for _, cells := range t.Rows {
-		out = append(out, row(plain, cells))
+	for _, cells := range rows {
+		out = append(out, p.rowLines(plain, cells, cols, w)...)
 	}
 	return out
 }
 
-// columns are the widths that rows need.
+// leastWrap is the least width of a last column that is told in several lines;
+// a narrower one is cut.
+const leastWrap = 16
+
+// rowLines is a row of a table. The last column takes what is left of w, and as many
+// lines as it needs.
+func (p painter) rowLines(st style, cells []string, cols []int, w int) []line {
+	if len(cells) == 0 {
+		return nil
+	}
+	first, used := "", 0
+	last := len(cells) - 1
+	for i, c := range cells[:last] {
+		first += fill(p.lk.cut(c, cols[i]), cols[i]+2)
+		used += cols[i] + 2
+	}
+	parts := []string{cells[last]}
+	if w-used >= leastWrap {
+		parts = wrap(cells[last], w-used)
+	}
+	out := []line{text(st, strings.TrimRight(first+strings.Join(parts[:min(1, len(parts))], ""), " "))}
+	for _, more := range parts[min(1, len(parts)):] {
+		out = append(out, text(st, fill("", used)+more))
+	}
+	return out
+}
+
+// value is what a page says, with the words of the catalogue in it in the language of
+// the screen.
+func (p painter) value(s string) string {
+	words := strings.Split(s, " ")
+	for i, w := range words {
+		if strings.Contains(w, ".") {
+			words[i] = p.word(w)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// columns are the widths that rows need; the last one takes what is left.
 func columns(rows [][]string) []int {
 	const most = 40
 	var out []int
