@@ -54,6 +54,9 @@ func TestLabel(t *testing.T) {
 		if r.last(shift.LabelClosed).Label.Due != 0 {
 			t.Errorf("%d labels are due", r.last(shift.LabelClosed).Label.Due)
 		}
+		if r.count(shift.PageShown) > 0 {
+			t.Error("a record covers the slots, and nobody asked for it")
+		}
 		r.end()
 	})
 }

@@ -174,12 +174,13 @@ func (s *Shift) newSerial(serial string) {
 	}
 }
 
-// knownSerial is the serial number of a unit on record: its fresh label, a mistake
-// where a new unit is to be named, or else a question about it.
+// knownSerial is the serial number of a unit on record: its fresh label, which needs
+// no answer, a mistake where a new unit is to be named, or else a question about it.
 func (s *Shift) knownSerial(serial string, u records.Unit) {
 	asked := s.asking()
 	switch {
 	case s.labelRead(serial, asked == 0 && u.State == records.StateComplete && len(s.printed()) > 0):
+		return
 	case asked != 0 && s.slots[asked].mac != u.MAC:
 		text := fmt.Sprintf("%s belongs to another unit since %s.", u.Serial, u.CreatedAt.Format("2006-01-02 15:04"))
 		s.read(ScanFacts{Text: serial, Meaning: meansSerial}, asked, faultOf(fault.SerialUsed).with(text))

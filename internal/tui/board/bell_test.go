@@ -48,6 +48,16 @@ func TestBells(t *testing.T) {
 	}
 }
 
+// TestRefusedScanIsHeard: who scans looks at the label, not at the screen.
+func TestRefusedScanIsHeard(t *testing.T) {
+	for ok, want := range map[bool]bell{true: silent, false: double} {
+		scan := &shift.ScanFacts{Text: "AB-1", Meaning: "serial", OK: ok}
+		if m := alone(shift.Scan).apply(shift.Event{Event: flow.Event{Kind: shift.ScanRead}, Scan: scan}); m.bell != want {
+			t.Errorf("a scan that is taken (%t) rings %d, want %d", ok, m.bell, want)
+		}
+	}
+}
+
 // TestBellsAreMerged: however many slots end together, one pattern is heard at a
 // time, the most urgent one, and one a second.
 func TestBellsAreMerged(t *testing.T) {

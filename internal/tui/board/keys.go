@@ -90,6 +90,7 @@ func (m model) hotkey(key rune) (model, []shift.Intent) {
 		if rank(m.role()) < rank(k.need) {
 			return m.say("note.need_" + k.need), nil
 		}
+		m.scan = nil
 		return k.does(m)
 	}
 	if n := int(key - '0'); m.facts.Hands && n >= 1 && n <= 9 && m.index(n) >= 0 {
@@ -112,7 +113,7 @@ func (m model) offers() []hotkey {
 // open shows one of the screen's own views, or the floor again.
 func open(v view) func(model) (model, []shift.Intent) {
 	return func(m model) (model, []shift.Intent) {
-		m.scroll, m.scan = 0, nil
+		m.scroll = 0
 		if m.view == v {
 			m.view = floorView
 		} else {

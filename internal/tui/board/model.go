@@ -90,8 +90,9 @@ func (m model) apply(ev shift.Event) model {
 	if ev.Label != nil {
 		m.due = ev.Label.Due
 	}
+	counted := ev.Kind == shift.JobSet && ev.Job != nil && ev.Job.ID == m.job.ID // no other job: one more of it is made
 	m = m.applyStation(ev).applyQuestion(ev).giveWay(ev.State)
-	if h := told(ev); h.kind != "" {
+	if h := told(ev); h.kind != "" && !counted {
 		m.last = h
 	}
 	return m

@@ -153,6 +153,40 @@ func TestSecondRunOfAUnit(t *testing.T) {
 	}
 }
 
+// TestScanUncoversTheFloor: who scans is at work, and sees the slots again once the
+// scan was shown; the answer to a refused one comes after the refusal.
+func TestScanUncoversTheFloor(t *testing.T) {
+	scan := func(m model, ok bool) model {
+		return m.apply(shift.Event{Event: flow.Event{Kind: shift.ScanRead, Code: "E501"}, Scan: &shift.ScanFacts{Text: "AB-1", Meaning: "serial", OK: ok}})
+	}
+	m := scan(scene(t, "page-record"), true)
+	if m = m.tick(m.now.Add(bannerFor)); m.view != floorView || m.scan != nil {
+		t.Errorf("view %d, scan %v", m.view, m.scan)
+	}
+	m = scan(scene(t, "page-record"), false).apply(shift.Event{Event: flow.Event{Kind: shift.PageShown}, Page: &shift.Page{Kind: "record"}})
+	if m.scan == nil {
+		t.Error("the refusal is gone as soon as the record is there")
+	}
+	if m = m.tick(m.now.Add(bannerFor)); m.view != pageView {
+		t.Error("the record does not follow")
+	}
+}
+
+// TestCountIsNoNews: that one more unit of the job is made takes no verdict out of the
+// line of the last event; another job does.
+func TestCountIsNoNews(t *testing.T) {
+	job := func(id string) shift.Event {
+		return shift.Event{Event: flow.Event{Kind: shift.JobSet}, Job: &shift.JobFacts{ID: id}}
+	}
+	m := alone(shift.Run).apply(job("J-1")).apply(shift.Event{Event: flow.Event{Slot: 1, Kind: "slot.verdict"}, State: shift.Pass})
+	if m = m.apply(job("J-1")); m.last.state != shift.Pass {
+		t.Errorf("the last event is %+v", m.last)
+	}
+	if m = m.apply(job("J-2")); m.last.name != "J-2" {
+		t.Errorf("the last event is %+v", m.last)
+	}
+}
+
 // TestPutAway: the station closes what is open with a page that is none, and an
 // explanation of nothing is the help.
 func TestPutAway(t *testing.T) {

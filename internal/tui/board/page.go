@@ -25,8 +25,13 @@ func wrapped(st style, s string, w int) []line {
 	return out
 }
 
-// drawView draws the page, the counters, the self-test or the help.
+// drawView draws the page, the counters, the self-test or the help. The answer to a
+// scan comes at once, below what was scanned.
 func (p painter) drawView(a area) {
+	if p.scan != nil {
+		y := p.large(a, 0, blue|bold, p.scan.Text, small) + 1
+		a = a.sub(0, y, a.w, a.h-y)
+	}
 	p.scrolled(a, p.viewLines(a.w-2))
 }
 

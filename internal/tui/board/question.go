@@ -13,11 +13,7 @@ const mostChecks = 64
 func (m model) applyQuestion(ev shift.Event) model {
 	switch ev.Kind {
 	case shift.ScanRead:
-		if ev.Scan != nil {
-			m = m.unasked()
-			m.scan = &banner{*ev.Scan, ev.Slot, ev.Code, ev.Do, m.now.Add(bannerFor)}
-			m.touched = m.now
-		}
+		m = m.scanRead(ev)
 	case shift.PINAsked:
 		m.pin, m.refuse = &shift.PersonFacts{}, false
 		if ev.Person != nil {
@@ -48,6 +44,21 @@ func (m model) applyQuestion(ev shift.Event) model {
 	return m
 }
 
+// scanRead shows what was scanned. Who scans is at work again: a page that somebody
+// looked at goes; the answer to a look-up comes after it.
+func (m model) scanRead(ev shift.Event) model {
+	if ev.Scan == nil {
+		return m
+	}
+	m = m.unasked()
+	m.scan = &banner{*ev.Scan, ev.Slot, ev.Code, ev.Do, m.now.Add(bannerFor)}
+	m.view, m.page, m.scroll, m.touched = floorView, nil, 0, m.now
+	if !ev.Scan.OK {
+		m.bell = max(m.bell, double)
+	}
+	return m
+}
+
 // unasked is m without a question of the screen's own: the station has something to
 // say, or somebody scanned where he was to type.
 func (m model) unasked() model {
@@ -62,10 +73,10 @@ func (m model) unasked() model {
 // nothing is the page of all keys.
 func (m model) show(p *shift.Page) model {
 	m = m.unasked()
-	m.page, m.view, m.scroll, m.scan, m.touched = p, pageView, 0, nil, m.now
+	m.page, m.view, m.scroll, m.touched = p, pageView, 0, m.now
 	switch {
 	case p == nil:
-		m.view = floorView
+		m.view, m.scan = floorView, nil
 	case p.Kind == "none" && p.Title == "":
 		m.page, m.view = nil, helpView
 	}

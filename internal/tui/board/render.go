@@ -88,7 +88,7 @@ func (p painter) cover() func(area) {
 		return p.drawChoice
 	case p.asking.kind != nothing:
 		return p.drawPrompt
-	case p.scan != nil:
+	case p.scan != nil && (p.view == floorView || !p.scan.OK):
 		return p.drawScan
 	case p.view != floorView:
 		return p.drawView
