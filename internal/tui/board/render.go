@@ -1,6 +1,7 @@
 package board
 
 import (
+	"slices"
 	"strconv"
 
 	"provision/internal/shift"
@@ -101,13 +102,14 @@ func (p painter) cover() func(area) {
 // tooSmall asks for a larger window.
 func (p painter) tooSmall(a area) {
 	w, h := p.needs(a.w)
-	lines := append(wrap(p.tx.Text("small.title"), a.w),
-		p.tx.Text("small.needed", "w", strconv.Itoa(w), "h", strconv.Itoa(h)),
-		p.tx.Text("small.present", "w", strconv.Itoa(a.w), "h", strconv.Itoa(a.h)))
+	title := wrap(p.tx.Text("small.title"), a.w)
+	lines := slices.Concat(title,
+		wrap(p.tx.Text("small.needed", "w", strconv.Itoa(w), "h", strconv.Itoa(h)), a.w),
+		wrap(p.tx.Text("small.present", "w", strconv.Itoa(a.w), "h", strconv.Itoa(a.h)), a.w))
 	top := max(0, (a.h-len(lines))/2)
 	for i, s := range lines {
 		st := plain
-		if i == 0 {
+		if i < len(title) {
 			st = bold
 		}
 		a.centre(top+i, st, s, p.lk)
