@@ -173,10 +173,11 @@ func (a *app) liveScreen(ctx context.Context, path string, f screenFlags) error 
 	}
 	cfg.SelfTest = test.run
 	return a.showScreen(ctx, p, cfg, f, nil, func(s *shift.Shift) []func(context.Context) {
-		if p.Scanner.Device == "" {
-			return nil
+		beside := []func(context.Context){func(ctx context.Context) { test.watchMachines(ctx, s) }}
+		if p.Scanner.Device != "" {
+			beside = append(beside, func(ctx context.Context) { readScanner(ctx, p.Scanner.Device, s) })
 		}
-		return []func(context.Context){func(ctx context.Context) { readScanner(ctx, p.Scanner.Device, s) }}
+		return beside
 	})
 }
 

@@ -71,6 +71,14 @@ func (t selfTest) bad(name string, code fault.Code, err error) {
 // few hundred megabytes at most.
 const lowSpace = 1 << 30
 
+// gigabytes is a size in figures that do not change with every unit.
+func gigabytes(n uint64) string {
+	if n >= 10*lowSpace {
+		return fmt.Sprintf("%d GB", n/1e9)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+}
+
 func (t selfTest) database(ctx context.Context) {
 	began := t.now()
 	h, err := t.store.Check(ctx)
@@ -84,7 +92,7 @@ func (t selfTest) database(ctx context.Context) {
 	if h.FreeBytes < lowSpace {
 		state = checkWarn
 	}
-	t.line("disk", state, "%.1f GB", float64(h.FreeBytes)/1e9)
+	t.line("disk", state, "%s", gigabytes(h.FreeBytes))
 	if h.LatestAt.After(began.Add(5 * time.Minute)) {
 		t.bad("clock", fault.ClockWrong, fmt.Errorf("%s, latest run %s", began.Format("15:04"), h.LatestAt.Local().Format("2006-01-02 15:04")))
 		return

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
+	"provision/internal/esptool"
 	"provision/internal/fault"
 	"provision/internal/label"
 	"provision/internal/scanner"
@@ -65,8 +67,16 @@ const scannerRetry = 3 * time.Second
 // readScanner passes on what a scanner on a port of its own reads, until ctx ends.
 // One that is pulled out is taken up again when it is back.
 func readScanner(ctx context.Context, device string, s *shift.Shift) {
+	there := func(ok bool) {
+		if ctx.Err() == nil { // else the station has let go of it
+			s.Machine(shift.MachineFacts{Name: shift.ScannerMachine, OK: ok})
+		}
+	}
 	for ctx.Err() == nil {
 		port, err := openPort(device)
+		if !errors.Is(err, esptool.ErrPortBusy) { // the self-test may be looking at it
+			there(err == nil)
+		}
 		if err == nil {
 			stop := context.AfterFunc(ctx, func() { _ = port.Close() })
 			for ev, err := range scanner.Lines(port) {
@@ -74,12 +84,32 @@ func readScanner(ctx context.Context, device string, s *shift.Shift) {
 					s.Do(shift.Intent{Kind: shift.Scanned, Text: scan.Text})
 				}
 			}
+			there(false)
 			if stop() {
 				_ = port.Close()
 			}
 		}
 		if sleep(ctx, scannerRetry) != nil {
 			return
+		}
+	}
+}
+
+// machinePeriod is how often the disk and the printer are looked at between units.
+const machinePeriod = time.Minute
+
+// watchMachines tells how the disk and the printer are, until ctx ends. A printer that
+// cannot say how it is counts as well until a label does not come out.
+func (t selfTest) watchMachines(ctx context.Context, s *shift.Shift) {
+	for sleep(ctx, machinePeriod) == nil {
+		if h, err := t.store.Check(ctx); ctx.Err() == nil {
+			s.Machine(shift.MachineFacts{Name: shift.DiskMachine, OK: err == nil && h.FreeBytes >= lowSpace, Text: gigabytes(h.FreeBytes)})
+		}
+		if t.printer == nil {
+			continue
+		}
+		if st, err := t.printer.Status(ctx); ctx.Err() == nil && (err != nil || st.Known) {
+			s.Machine(shift.MachineFacts{Name: shift.PrinterMachine, OK: err == nil && st.Ready})
 		}
 	}
 }

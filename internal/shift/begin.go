@@ -230,6 +230,7 @@ func (s *Shift) selfTest() {
 				ev = faults[0].on(ev)
 			}
 			s.tell(ev)
+			s.checked(line)
 		})
 		s.tell(Event{Event: floor.Event{Kind: CheckEnded}})
 	})

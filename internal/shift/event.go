@@ -24,6 +24,8 @@ type Event struct {
 	Counts *Counts      `json:"counts,omitempty"` // counts
 	Check  *CheckFacts  `json:"check,omitempty"`  // check.line
 	Page   *Page        `json:"page,omitempty"`   // page.shown
+
+	Machine *MachineFacts `json:"machine,omitempty"` // machine.state
 }
 
 // Kinds of events of the station. Those of runs and slots are flow's and floor's.
@@ -58,7 +60,8 @@ const (
 	CountsMade    = "counts"
 	CheckLine     = "check.line" // one line of the self-test
 	CheckEnded    = "check.ended"
-	PageShown     = "page.shown" // an answer: a record, a history, a detail page
+	MachineState  = "machine.state" // the scanner, the printer or the disk is otherwise than before
+	PageShown     = "page.shown"    // an answer: a record, a history, a detail page
 )
 
 // Mode says what is at stake.
@@ -161,6 +164,20 @@ type CheckFacts struct {
 	Name  string `json:"name"`  // key of the catalogue: "check.database"
 	State string `json:"state"` // "ok", "warn", "bad"
 	Text  string `json:"text"`  // a figure: "fsync 3 ms", "120 GB"
+}
+
+// Machines that a station needs beside its slots.
+const (
+	ScannerMachine = "scanner"
+	PrinterMachine = "printer"
+	DiskMachine    = "disk"
+)
+
+// MachineFacts says how a machine is.
+type MachineFacts struct {
+	Name string `json:"name"`           // "scanner", "printer", "disk"
+	OK   bool   `json:"ok"`             // false: somebody has to see to it
+	Text string `json:"text,omitempty"` // a figure: "120 GB"
 }
 
 // Page is an answer to show: what a screen has no state of its own for.

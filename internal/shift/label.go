@@ -70,6 +70,10 @@ func (s *Shift) print(serial string, slot int, person, reason string) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		l := LabelFacts{Serial: serial, Copy: copies}
+		var paper printError
+		if err == nil || errors.As(err, &paper) {
+			s.machine(MachineFacts{Name: PrinterMachine, OK: err == nil})
+		}
 		if err != nil {
 			s.labelled(LabelFailed, slot, l, faultOf(fault.PrinterFailed).with(sentence(err)))
 			return
@@ -84,6 +88,11 @@ func (s *Shift) print(serial string, slot int, person, reason string) {
 		}
 	})
 }
+
+// printError is what the printer, and nobody else, is to blame for.
+type printError struct{ error }
+
+func (e printError) Unwrap() error { return e.error }
 
 // errNotPassed: a label says PASS.
 var errNotPassed = errors.New("the unit is not complete, so it gets no label")
@@ -118,7 +127,7 @@ func (s *Shift) printOne(ctx context.Context, serial, person, reason string) (in
 	if err := s.cfg.Printer.Print(ctx, zpl); err != nil {
 		row.At, row.Kind, row.Detail = s.now(), records.LabelFailed, err.Error()
 		_, saved := s.store.SaveLabel(context.WithoutCancel(ctx), row)
-		return 0, errors.Join(err, saved)
+		return 0, errors.Join(printError{err}, saved)
 	}
 	return fields.Copy, nil
 }

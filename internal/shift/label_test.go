@@ -74,11 +74,17 @@ func TestPrinterFails(t *testing.T) {
 		if r.state(1) != shift.Pass || r.last(shift.LabelFailed).Code != fault.PrinterFailed {
 			t.Errorf("the slot is %s, the label %s", r.state(1), r.last(shift.LabelFailed).Code)
 		}
+		if m := r.last(shift.MachineState).Machine; m == nil || m.Name != shift.PrinterMachine || m.OK {
+			t.Errorf("the printer is told as %+v", m)
+		}
 		p.mu.Lock()
 		p.broken = nil
 		p.mu.Unlock()
 		r.do(shift.Reprint, 1, "") // it never came out: nobody has to decide that
 		r.until("it is printed", func() bool { return r.count(shift.LabelPrinted) == 1 })
+		if m := r.last(shift.MachineState).Machine; !m.OK {
+			t.Error("the printer prints again, and nobody is told")
+		}
 		r.do(shift.Reprint, 1, "")
 		if ev := r.last(shift.Trouble); ev.Code != fault.NotAllowed {
 			t.Errorf("a reprint without a lead: %q", ev.Code)

@@ -180,6 +180,9 @@ func TestSelfTest(t *testing.T) {
 		if n := r.count(shift.CheckLine); n != 4 {
 			t.Errorf("%d lines, want 4", n)
 		}
+		if n := r.count(shift.MachineState); n != 2 { // disk and printer, once each: they did not change
+			t.Errorf("machines are told %d times, want 2", n)
+		}
 		r.end()
 	})
 }

@@ -72,17 +72,18 @@ type Shift struct {
 	failed   map[string]bool // units that failed since the last PASS, by MAC
 	failedIn map[int]bool    // slots they failed in
 
-	desk    *people.Desk
-	asked   records.Person // whose PIN is asked for
-	choice  *choice
-	router  *scanner.Router
-	twice   *scanner.Duplicates
-	pending []pending  // serial numbers that wait for a unit
-	target  int        // slot that the next serial number is for; 0: none was named
-	unspent []binding  // serial numbers of units that could not be begun
-	due     []labelDue // labels that are to be scanned back, the oldest first
-	looking bool       // the next scan is looked up
-	auto    bool       // virtual units come and go by themselves
+	desk     *people.Desk
+	asked    records.Person // whose PIN is asked for
+	choice   *choice
+	router   *scanner.Router
+	twice    *scanner.Duplicates
+	pending  []pending               // serial numbers that wait for a unit
+	target   int                     // slot that the next serial number is for; 0: none was named
+	unspent  []binding               // serial numbers of units that could not be begun
+	due      []labelDue              // labels that are to be scanned back, the oldest first
+	looking  bool                    // the next scan is looked up
+	machines map[string]MachineFacts // as they were told last
+	auto     bool                    // virtual units come and go by themselves
 }
 
 // lock is why the whole station waits for a lead.
@@ -94,7 +95,7 @@ func New(cfg Config) (*Shift, error) {
 		cfg: cfg, store: cfg.Floor.Run.Records, slots: map[int]*slot{}, job: cfg.Floor.Run.Job, armed: cfg.Armed,
 		ctx: context.Background(), work: context.Background(), paper: context.Background(), stop: func(error) {}, hurry: func() {},
 		changed: make(chan struct{}), over: make(chan struct{}), failed: map[string]bool{}, failedIn: map[int]bool{},
-		twice: scanner.NewDuplicates(),
+		twice: scanner.NewDuplicates(), machines: map[string]MachineFacts{},
 	}
 	for _, place := range cfg.Floor.Slots {
 		s.slots[place.Number] = &slot{number: place.Number}

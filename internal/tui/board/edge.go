@@ -249,21 +249,36 @@ func (p painter) lastText() string {
 	return p.tx.Text("last."+h.kind, "name", h.name, "serial", h.serial, "n", n)
 }
 
+// machineSpans are the labels that are open and the machines beside the slots: those
+// that somebody has to see to stand out, and the others give way to them.
 func (p painter) machineSpans() []span {
-	scanner := p.facts.Scanner
+	scanner, printer := p.facts.Scanner, p.tx.Text("foot.no_printer")
 	if scanner == "keyboard" {
 		scanner = p.tx.Text("foot.keyboard")
+	}
+	scanner = p.tx.Text("foot.scanner", "name", scanner)
+	if p.facts.Printer != "" {
+		printer = p.tx.Text("foot.printer", "name", p.facts.Printer)
+	}
+	disk := p.machine(shift.DiskMachine).Text
+	if disk != "" {
+		disk = p.tx.Text("foot.disk", "free", disk)
 	}
 	var out []span
 	if p.due > 0 {
 		out = append(out, span{blue | bold, p.tx.Text("foot.labels", "n", strconv.Itoa(p.due)), 1})
 	}
-	out = append(out, span{dim, p.tx.Text("foot.scanner", "name", scanner), 2})
-	if p.facts.Printer == "" {
-		return append(out, span{dim, p.tx.Text("foot.no_printer"), 3})
+	for _, m := range []struct {
+		name, text string
+		drop       int
+	}{{shift.ScannerMachine, scanner, 2}, {shift.PrinterMachine, printer, 3}, {shift.DiskMachine, disk, 4}} {
+		if p.machine(m.name).OK {
+			out = append(out, span{dim, m.text, m.drop})
+		} else {
+			out = append(out, span{amber | bold | inverse, " " + p.tx.Text("foot.bad_"+m.name) + " ", 0})
+		}
 	}
-	printer := p.tx.Text("foot.printer", "name", p.facts.Printer)
-	return append(out, span{dim, printer, 3})
+	return out
 }
 
 // keyRow shows the keys that the person who is signed in can use, as many as fit.

@@ -25,15 +25,16 @@ const (
 // model is the station as far as its events have told. It is a value: apply returns
 // the next one, and nothing that one model holds is changed by another.
 type model struct {
-	now    time.Time
-	facts  shift.ShiftFacts
-	tips   []string       // for the page of keys
-	job    shift.JobFacts // ID is empty until there is one
-	person shift.PersonFacts
-	lead   shift.PersonFacts // or engineer: who may do more for a while
-	counts shift.Counts
-	slots  []slot
-	due    int // labels that were not scanned back yet
+	now      time.Time
+	facts    shift.ShiftFacts
+	tips     []string       // for the page of keys
+	job      shift.JobFacts // ID is empty until there is one
+	person   shift.PersonFacts
+	lead     shift.PersonFacts // or engineer: who may do more for a while
+	counts   shift.Counts
+	slots    []slot
+	machines []shift.MachineFacts
+	due      int // labels that were not scanned back yet
 
 	locked   *reason // the whole station stands still
 	trouble  *reason
@@ -131,8 +132,34 @@ func (m model) applyStation(ev shift.Event) model {
 		}
 	case shift.PersonIn, shift.PersonOut:
 		m = m.setPerson(ev)
+	case shift.MachineState:
+		m = m.setMachine(ev)
 	}
 	return m
+}
+
+// setMachine is m after a machine has changed. One that somebody has to see to is
+// heard.
+func (m model) setMachine(ev shift.Event) model {
+	if ev.Machine == nil {
+		return m
+	}
+	same := func(x shift.MachineFacts) bool { return x.Name == ev.Machine.Name }
+	m.machines = append(slices.DeleteFunc(slices.Clone(m.machines), same), *ev.Machine)
+	if !ev.Machine.OK {
+		m.bell = max(m.bell, once)
+	}
+	return m
+}
+
+// machine is what is known of a machine; nothing was said of it: it works.
+func (m model) machine(name string) shift.MachineFacts {
+	for _, x := range m.machines {
+		if x.Name == name {
+			return x
+		}
+	}
+	return shift.MachineFacts{Name: name, OK: true}
 }
 
 func (m model) setJob(ev shift.Event) model {

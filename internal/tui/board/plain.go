@@ -49,6 +49,8 @@ func sentences(before model, p painter, ev shift.Event) []string {
 			out := p.tx.Text("plain.check", "name", p.word(ev.Check.Name), "state", p.tx.Text("plain."+ev.Check.State))
 			return []string{strings.TrimSpace(out + " " + ev.Check.Text)}
 		}
+	case shift.MachineState:
+		return p.machineSentences(before, ev)
 	case shift.CountsMade:
 		if before.counts.In != p.counts.In {
 			return []string{p.tx.Text("plain.counts", "in", strconv.Itoa(p.counts.In), "first", strconv.Itoa(p.counts.First), "failed", strconv.Itoa(p.counts.Failed))}
@@ -91,6 +93,16 @@ func (p painter) slotSentences(before model, ev shift.Event) []string {
 		return []string{p.lastText() + "."}
 	}
 	return nil
+}
+
+// machineSentences tell of a machine that somebody has to see to, and that it is well
+// again.
+func (p painter) machineSentences(before model, ev shift.Event) []string {
+	if ev.Machine == nil || ev.Machine.OK && before.machine(ev.Machine.Name).OK {
+		return nil
+	}
+	state := map[bool]string{true: "plain.ok", false: "plain.bad"}[ev.Machine.OK]
+	return []string{p.tx.Text("plain.check", "name", p.word("check."+ev.Machine.Name), "state", p.tx.Text(state))}
 }
 
 func (p painter) faultText(r *reason) string {
