@@ -110,6 +110,25 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// BenchmarkRun is what a run writes from its start to PASS, with the 80 events of a
+// unit for which both keys are burnt: the time, and the processor time.
+func BenchmarkRun(b *testing.B) {
+	s := openAt(b, filepath.Join(b.TempDir(), "records.db"))
+	body := []byte(`{"seq":1,"time":"2026-01-01T12:00:00Z","kind":"step.passed","step":"burn BLOCK1","mac":"24:0a:c4:00:00:01","serial":"SN-1"}`)
+	before := cpuTime()
+	n := 0
+	for ; b.Loop(); n++ {
+		e := newExample(n)
+		e.complete(b, s)
+		for seq := 3; seq <= 80; seq++ {
+			_, err := s.Append(b.Context(), Event{RunID: e.run, Seq: seq, Time: noon, Slot: 1, Kind: "step.passed", Step: "burn BLOCK1",
+				UnitMAC: e.mac, Serial: e.serial, Body: body})
+			must(b, err)
+		}
+	}
+	b.ReportMetric((cpuTime()-before).Seconds()*1e3/float64(n), "cpu-ms/run")
+}
+
 func BenchmarkVerify(b *testing.B) {
 	s := openTemp(b)
 	fill(b, s, 0, *benchUnits)

@@ -76,20 +76,21 @@ func fileURI(path string) string {
 
 // Connect opens one connection, applies the pragmas and reads each back.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
+	opened, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
+	plain := opened.(sqliteConn)
 	for _, p := range c.pragmas {
-		if err := p.apply(ctx, conn); err != nil {
-			return nil, errors.Join(err, conn.Close())
+		if err := p.apply(ctx, plain); err != nil {
+			return nil, errors.Join(err, plain.Close())
 		}
 	}
-	return conn, nil
+	return &conn{plain, map[string]*statement{}}, nil
 }
 
-func (p pragma) apply(ctx context.Context, conn driver.Conn) error {
-	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, "PRAGMA "+p.name+" = "+p.set, nil); err != nil {
+func (p pragma) apply(ctx context.Context, conn sqliteConn) error {
+	if _, err := conn.ExecContext(ctx, "PRAGMA "+p.name+" = "+p.set, nil); err != nil {
 		return fmt.Errorf("set %s: %w", p.name, err)
 	}
 	got, err := p.read(ctx, conn)
@@ -103,8 +104,8 @@ func (p pragma) apply(ctx context.Context, conn driver.Conn) error {
 }
 
 // read returns the pragma's present value, nil if SQLite does not know it.
-func (p pragma) read(ctx context.Context, conn driver.Conn) (any, error) {
-	rows, err := conn.(driver.QueryerContext).QueryContext(ctx, "PRAGMA "+p.name, nil)
+func (p pragma) read(ctx context.Context, conn sqliteConn) (any, error) {
+	rows, err := conn.QueryContext(ctx, "PRAGMA "+p.name, nil)
 	if err != nil {
 		return nil, err
 	}

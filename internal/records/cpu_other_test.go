@@ -1,0 +1,8 @@
+//go:build !unix
+
+package records
+
+import "time"
+
+// cpuTime is not to be had here: nothing is held to a limit.
+func cpuTime() time.Duration { return 0 }
