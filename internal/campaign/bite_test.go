@@ -185,9 +185,7 @@ func (v *victim) copyWith(change func(*simulator.Fuses)) *simulator.Chip {
 	fuses := v.unit.Chip.Fuses()
 	change(&fuses)
 	chip := simulator.New(v.chip)
-	flash, err := v.unit.Chip.Flash(0, v.unit.Chip.FlashSize())
-	check(v.bench.t, err)
-	check(v.bench.t, chip.SetFlash(0, flash))
+	check(v.bench.t, chip.SetFlashFrom(v.unit.Chip))
 	check(v.bench.t, chip.Preburn(fuses))
 	return chip
 }

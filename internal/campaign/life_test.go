@@ -270,10 +270,8 @@ func (l *life) moveToGoodLine() {
 	stays := simulator.Faults{WeakBits: l.faults.WeakBits, WornSectors: l.faults.WornSectors}
 	from := l.unit.Chip
 	to := simulator.New(l.chip, simulator.WithFaults(stays), simulator.WithRandom(newKeyStream(l.seed, 3)))
-	flash, err := from.Flash(0, from.FlashSize())
-	check(l.t, err)
 	check(l.t, to.Preburn(from.Fuses()))
-	check(l.t, to.SetFlash(0, flash))
+	check(l.t, to.SetFlashFrom(from))
 	l.unit.Chip, l.unit.Noisy, l.unit.Hangs = to, false, false
 	check(l.t, from.Close())
 	l.happened["moved to another line"]++

@@ -136,7 +136,7 @@ func (b *boot) overOwnData(addr, n uint32) bool {
 // bootloader wants behind it, fits its place.
 func (b *boot) checkSums(off int, size uint32, h header, end int) (checkedImage, bool) {
 	length := withChecksum(end)
-	if off+length > len(b.flash.nor.data) {
+	if off+length > int(b.flash.nor.size) {
 		b.fail(tagImage, "bootloader_mmap(0x%x, 0x%x) failed", off, length)
 		return checkedImage{}, false
 	}

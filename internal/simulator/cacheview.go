@@ -72,7 +72,7 @@ func (v *cacheView) word(off int) uint32 { return binary.LittleEndian.Uint32(v.r
 
 // sector is one decrypted sector.
 func (v *cacheView) sector(at uint32) []byte {
-	at %= uint32(len(v.nor.data))
+	at %= v.nor.size
 	if s, ok := v.sectors[at]; ok {
 		return s
 	}

@@ -36,7 +36,7 @@ const (
 // from several goroutines.
 type Chip struct {
 	mu   sync.Mutex
-	wake chan struct{} // closed and replaced when a waiting Read should look again
+	wake chan struct{} // closed when a waiting Read should look again; nil: none waits
 
 	board     board
 	efuse     efuseController
@@ -99,15 +99,16 @@ func New(cfg Config, opts ...Option) *Chip {
 	if err != nil {
 		panic("simulator: " + err.Error())
 	}
-	return newChip(boardFacts(cfg), cfg.factoryFuses(), blankFlash(cfg.FlashSize), nil, opts)
+	var flash norFlash
+	flash.blank(cfg.FlashSize)
+	return newChip(boardFacts(cfg), cfg.factoryFuses(), flash, nil, opts)
 }
 
 func blankFlash(size uint32) []byte { return bytes.Repeat([]byte{0xFF}, int(size)) }
 
 // newChip puts a chip together and applies the options. Its power is still off.
-func newChip(facts facts, fuses Fuses, flash []byte, st *store, opts []Option) *Chip {
+func newChip(facts facts, fuses Fuses, flash norFlash, st *store, opts []Option) *Chip {
 	c := &Chip{
-		wake:   make(chan struct{}),
 		board:  facts.board(),
 		words:  map[uint32]uint32{},
 		line:   line{chipBaud: bootBaud, hostBaud: bootBaud},
@@ -116,7 +117,8 @@ func newChip(facts facts, fuses Fuses, flash []byte, st *store, opts []Option) *
 		random: rand.Reader,
 	}
 	c.board.slowEN = true
-	c.nor = norFlash{data: flash, id: uint32(facts.FlashID), status: uint32(facts.FlashStatus), stuck: map[uint32]byte{}}
+	c.nor = flash
+	c.nor.id, c.nor.status, c.nor.stuck = uint32(facts.FlashID), uint32(facts.FlashStatus), map[uint32]byte{}
 	c.efuse = efuseController{fuses: fuses, apbMHz: facts.CrystalMHz}
 	for _, o := range opts {
 		o(c)
@@ -133,7 +135,7 @@ func (c *Chip) connect() {
 	c.efuse.changed = func(f Fuses) { c.keep(c.store.saveFuses(f)) }
 	c.nor.erasing = c.faults.erasing
 	c.nor.programming = c.faults.programming
-	c.nor.changed = func(off uint32, n int) { c.keep(c.store.saveFlash(off, c.nor.data[off:int(off)+n])) }
+	c.nor.changed = c.saveFlash
 	c.nor.statusChanged = func() { c.keep(c.store.saveStatus(c.nor.status)) }
 	for _, at := range c.faults.faults.WornSectors {
 		c.nor.wear(at)
@@ -141,6 +143,13 @@ func (c *Chip) connect() {
 	c.efuse.reset()
 	c.spi.reset()
 	c.loader = newLoader(c)
+}
+
+// saveFlash keeps n bytes of flash that have changed.
+func (c *Chip) saveFlash(off uint32, n int) {
+	if c.store != nil {
+		c.keep(c.store.saveFlash(off, c.nor.read(off, n)))
+	}
 }
 
 // keep remembers the first failure to store a change: from then on the port fails,

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"math"
 	"math/big"
 	"math/rand/v2"
 	"slices"
@@ -61,6 +62,7 @@ type Counters struct {
 // injector applies Faults to one chip.
 type injector struct {
 	faults Faults
+	next   uint64 // no mark on the wire is due before
 	count  Counters
 	toChip direction
 	toHost direction
@@ -84,7 +86,19 @@ func newInjector(f Faults) *injector {
 			duplicate: rand.New(rand.NewPCG(f.Duplicate.Seed, salt+4)),
 		}
 	}
-	return &injector{faults: f, toChip: noise(0), toHost: noise(1), late: rand.New(rand.NewPCG(f.Late.Seed, 6))}
+	in := &injector{faults: f, toChip: noise(0), toHost: noise(1), late: rand.New(rand.NewPCG(f.Late.Seed, 6))}
+	in.lookAhead()
+	return in
+}
+
+// lookAhead finds the next mark on the wire.
+func (in *injector) lookAhead() {
+	in.next = math.MaxUint64
+	for _, marks := range [...][]uint64{in.faults.CutWire, in.faults.Unplug, in.faults.Hang} {
+		for _, at := range marks {
+			in.next = min(in.next, at)
+		}
+	}
 }
 
 // due says whether one of the marks has been reached, and forgets it: a fault
@@ -98,19 +112,19 @@ func due(marks *[]uint64, wire uint64) bool {
 	return true
 }
 
-// disturb is what becomes of one byte on the wire: nothing, itself, or two.
-func (in *injector) disturb(d *direction, b byte) []byte {
+// disturb is what becomes of one byte on the wire, and how many times it arrives.
+func (in *injector) disturb(d *direction, b byte) (byte, int) {
 	f := &in.faults
 	if f.Lose.Rate > 0 && d.lose.Float64() < f.Lose.Rate {
-		return nil
+		return b, 0
 	}
 	if f.Garble.Rate > 0 && d.garble.Float64() < f.Garble.Rate {
 		b ^= byte(1 + d.garble.IntN(255))
 	}
 	if f.Duplicate.Rate > 0 && d.duplicate.Float64() < f.Duplicate.Rate {
-		return []byte{b, b}
+		return b, 2
 	}
-	return []byte{b}
+	return b, 1
 }
 
 // delay is how much later than it should one byte reaches the host.

@@ -282,6 +282,7 @@ func TestUnplug(t *testing.T) {
 	h := newHost(t, c)
 	h.write(0x3FFB0000, 0xABCD)
 	c.faults.faults.Unplug = []uint64{c.Counters().Wire + 5}
+	c.faults.lookAhead()
 	if n, err := c.Write(readMagic); n != 5 && !errors.Is(err, ErrUnplugged) {
 		t.Errorf("write = %d, %v", n, err)
 	}

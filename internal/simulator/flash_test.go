@@ -5,6 +5,9 @@ import (
 	"compress/zlib"
 	"crypto/md5"
 	"encoding/hex"
+	"errors"
+	"os"
+	"slices"
 	"testing"
 )
 
@@ -287,5 +290,44 @@ func TestFlashEndReboots(t *testing.T) {
 	}
 	if !answered(t, h.c) {
 		t.Error("no loader")
+	}
+}
+
+// TestSectors: what is not erased is copied as it is, and makes another chip's flash
+// the same.
+func TestSectors(t *testing.T) {
+	c := New(DefaultConfig())
+	for _, at := range []int{0x2FFE, 0x10000, c.FlashSize() - 2} {
+		if err := c.SetFlash(at, []byte{1, 2}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.SetFlash(0x20000, erasedSector); err != nil {
+		t.Fatal(err)
+	}
+	var at []int
+	for _, s := range c.Sectors() {
+		at = append(at, s.Offset)
+		flash, err := c.Flash(s.Offset, norSector)
+		if err != nil || !bytes.Equal(flash, s.Data) {
+			t.Errorf("sector %#x differs (%v)", s.Offset, err)
+		}
+	}
+	if want := []int{0x2000, 0x10000, c.FlashSize() - norSector}; !slices.Equal(at, want) {
+		t.Errorf("sectors at %#x, want %#x", at, want)
+	}
+	other := New(DefaultConfig())
+	if err := errors.Join(other.SetFlash(0x40000, []byte{0}), other.SetFlashFrom(c), c.SetFlash(0x10000, []byte{9})); err != nil {
+		t.Fatal(err)
+	}
+	for from, want := range map[int][]byte{0x2FFE: {1, 2}, 0x10000: {1, 2}, 0x40000: {0xFF}} {
+		if got, err := other.Flash(from, len(want)); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("the other has %x at %#x (%v), want %x", got, from, err, want)
+		}
+	}
+	small := DefaultConfig()
+	small.FlashSize /= 2
+	if err := New(small).SetFlashFrom(c); !errors.Is(err, os.ErrInvalid) {
+		t.Errorf("into a smaller chip: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 )
@@ -44,20 +45,56 @@ func (c *Chip) SetFlash(off int, p []byte) error {
 	if err := c.inFlash(off, len(p)); err != nil {
 		return err
 	}
-	copy(c.nor.data[off:], p)
+	c.nor.write(uint32(off), p)
 	c.nor.changed(uint32(off), len(p))
 	return c.broken
 }
 
+// SetFlashFrom is SetFlash with all that another chip's flash holds, which is as
+// large.
+func (c *Chip) SetFlashFrom(other *Chip) error {
+	if c.FlashSize() != other.FlashSize() {
+		return fmt.Errorf("flash of %d bytes into one of %d: %w", other.FlashSize(), c.FlashSize(), os.ErrInvalid)
+	}
+	sectors := other.Sectors()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nor.blank(c.nor.size)
+	for _, s := range sectors {
+		c.nor.sectors[s.Offset/norSector] = s.Data
+	}
+	c.nor.changed(0, c.FlashSize())
+	return c.broken
+}
+
+// Sector is 4 KiB of flash.
+type Sector struct {
+	Offset int
+	Data   []byte
+}
+
+// Sectors is a copy of all flash that is not erased, by offset.
+func (c *Chip) Sectors() []Sector {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []Sector
+	for i, data := range c.nor.sectors {
+		if data != nil && !bytes.Equal(data, erasedSector) {
+			out = append(out, Sector{i * norSector, bytes.Clone(data)})
+		}
+	}
+	return out
+}
+
 func (c *Chip) inFlash(off, n int) error {
-	if off < 0 || n < 0 || off+n > len(c.nor.data) {
-		return fmt.Errorf("flash of %d bytes has no range %#x+%#x: %w", len(c.nor.data), off, n, os.ErrInvalid)
+	if off < 0 || n < 0 || off+n > c.FlashSize() {
+		return fmt.Errorf("flash of %d bytes has no range %#x+%#x: %w", c.FlashSize(), off, n, os.ErrInvalid)
 	}
 	return nil
 }
 
 // FlashSize is the true size of the flash in bytes.
-func (c *Chip) FlashSize() int { return len(c.nor.data) }
+func (c *Chip) FlashSize() int { return int(c.nor.size) }
 
 // MAC is the factory MAC as burnt.
 func (c *Chip) MAC() [6]byte {

@@ -1,5 +1,7 @@
 package simulator
 
+import "bytes"
+
 // Geometry of the serial NOR flash.
 const (
 	norPage   = 256
@@ -16,7 +18,9 @@ const (
 // nothing else changes them. Addresses wrap at its size, as the unconnected upper
 // address bits of a real one do.
 type norFlash struct {
-	data   []byte
+	size    uint32
+	sectors [][]byte // nil: erased, and never written since
+
 	id     uint32 // as RDID shifts it out, first byte in bits 7:0
 	status uint32 // status registers 1..3 in bits 7:0, 15:8, 23:16
 
@@ -28,12 +32,43 @@ type norFlash struct {
 	statusChanged        func()                  // likewise the status registers
 }
 
+// erasedSector is what a sector holds that was never written.
+var erasedSector = bytes.Repeat([]byte{0xFF}, norSector)
+
+// load takes over the content of a whole chip, whose size it sets.
+func (f *norFlash) load(content []byte) {
+	f.blank(uint32(len(content)))
+	for i := range f.sectors {
+		if part := content[i*norSector : (i+1)*norSector]; !bytes.Equal(part, erasedSector) {
+			f.sectors[i] = part
+		}
+	}
+}
+
+// blank makes it an erased chip of a size.
+func (f *norFlash) blank(size uint32) {
+	f.size, f.sectors = size, make([][]byte, size/norSector)
+}
+
+// written is the sector that holds off, to be written into.
+func (f *norFlash) written(off uint32) []byte {
+	s := &f.sectors[off/norSector]
+	if *s == nil {
+		*s = bytes.Clone(erasedSector)
+	}
+	return *s
+}
+
 // read copies n bytes from off, wrapping at the end of the chip.
 func (f *norFlash) read(off uint32, n int) []byte {
 	out := make([]byte, 0, n)
 	for n > 0 {
-		off %= uint32(len(f.data))
-		part := f.data[off:]
+		off %= f.size
+		part := f.sectors[off/norSector]
+		if part == nil {
+			part = erasedSector
+		}
+		part = part[off%norSector:]
 		if len(part) > n {
 			part = part[:n]
 		}
@@ -42,6 +77,15 @@ func (f *norFlash) read(off uint32, n int) []byte {
 		n -= len(part)
 	}
 	return out
+}
+
+// write puts p at off whatever is there, as far as the chip goes.
+func (f *norFlash) write(off uint32, p []byte) {
+	for len(p) > 0 && off < f.size {
+		n := copy(f.written(off)[off%norSector:], p)
+		off += uint32(n)
+		p = p[n:]
+	}
 }
 
 // protected says whether the block-protect bits are set: the chip then takes
@@ -54,16 +98,20 @@ func (f *norFlash) eraseSector(off uint32) (cut bool) {
 	if f.protected() {
 		return false
 	}
-	off = off % uint32(len(f.data)) / norSector * norSector
-	sector := f.data[off : off+norSector]
-	cut = f.erasing()
-	if cut {
-		sector = sector[:norSector/2]
+	off = off % f.size / norSector * norSector
+	n := norSector
+	if cut = f.erasing(); cut {
+		n /= 2
+		copy(f.written(off)[:n], erasedSector)
+	} else {
+		f.sectors[off/norSector] = nil
 	}
-	for i := range sector {
-		sector[i] = 0xFF &^ f.stuck[off+uint32(i)]
+	for at, bits := range f.stuck {
+		if at >= off && at < off+uint32(n) {
+			f.written(at)[at%norSector] &^= bits
+		}
 	}
-	f.changed(off, len(sector))
+	f.changed(off, n)
 	return cut
 }
 
@@ -74,13 +122,14 @@ func (f *norFlash) program(off uint32, p []byte) (cut bool) {
 		return false
 	}
 	for len(p) > 0 {
-		off %= uint32(len(f.data))
+		off %= f.size
 		n := min(len(p), int(norPage-off%norPage))
 		if cut = f.programming(); cut {
 			n /= 2
 		}
+		page := f.written(off)[off%norSector:]
 		for i, b := range p[:n] {
-			f.data[off+uint32(i)] &= b
+			page[i] &= b
 		}
 		f.changed(off, n)
 		if cut {
@@ -94,8 +143,8 @@ func (f *norFlash) program(off uint32, p []byte) (cut bool) {
 
 // wear makes the lowest bit of the byte at off a dead cell.
 func (f *norFlash) wear(off uint32) {
-	off %= uint32(len(f.data))
+	off %= f.size
 	f.stuck[off] |= 1
-	f.data[off] &^= 1
+	f.written(off)[off%norSector] &^= 1
 	f.changed(off, 1)
 }

@@ -105,7 +105,7 @@ func BenchmarkWriteFlash(b *testing.B) {
 		c.forgetOutput()
 		seq++
 	}
-	if c.nor.data[0] != 0 {
+	if c.nor.read(0, 1)[0] != 0 {
 		b.Fatal("nothing was written")
 	}
 }

@@ -3,27 +3,32 @@ package simulator
 import (
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
 // portState is the host's end of the cable.
 type portState struct {
 	out      []chunk // on its way to the host
+	spare    []byte  // room of a chunk that is gone, for the next
 	deadline time.Time
 	closed   bool
 	failed   error // ErrPowerCut, ErrUnplugged
 }
 
-// chunk is bytes that may be read from a point in time on.
+// chunk is bytes that may be read from a point in time on. Those before taken were.
 type chunk struct {
-	data []byte
-	at   time.Time
+	data  []byte
+	taken int
+	at    time.Time
 }
 
 // notify wakes every waiting Read.
 func (c *Chip) notify() {
-	close(c.wake)
-	c.wake = make(chan struct{})
+	if c.wake != nil {
+		close(c.wake)
+		c.wake = nil
+	}
 }
 
 // usable says why the port cannot be used, if so.
@@ -78,19 +83,25 @@ func (c *Chip) tryRead(p []byte) (n int, wait func(), err error) {
 // take moves bytes whose time has come into p.
 func (c *Chip) take(p []byte, now time.Time) (n int) {
 	out := c.port.out
-	for len(out) > 0 && n < len(p) && !out[0].at.After(now) {
-		k := copy(p[n:], out[0].data)
+	gone := 0
+	for ; gone < len(out) && !out[gone].at.After(now); gone++ {
+		next := &out[gone]
+		k := copy(p[n:], next.data[next.taken:])
 		n += k
-		if out[0].data = out[0].data[k:]; len(out[0].data) == 0 {
-			out = out[1:]
+		if next.taken += k; next.taken < len(next.data) {
+			break
 		}
+		c.port.spare = next.data[:0]
 	}
-	c.port.out = out
+	c.port.out = slices.Delete(out, 0, gone)
 	return n
 }
 
 // waiter waits for a change of the chip, the next byte's time, or the deadline.
 func (c *Chip) waiter(now time.Time) func() {
+	if c.wake == nil {
+		c.wake = make(chan struct{})
+	}
 	wake, until := c.wake, c.port.deadline
 	if len(c.port.out) > 0 && (until.IsZero() || c.port.out[0].at.Before(until)) {
 		until = c.port.out[0].at
@@ -134,15 +145,17 @@ func (c *Chip) arrive(b byte) {
 	}
 	c.pace.arrive(c.line.chipBaud)
 	c.measure()
-	for _, b := range c.faults.disturb(&c.faults.toChip, b) {
+	b, times := c.faults.disturb(&c.faults.toChip, b)
+	for range times {
+		met := b
 		if !c.line.matches() {
-			b = c.line.mangle(b)
+			met = c.line.mangle(b)
 		}
 		switch c.mode {
 		case modeLoader:
-			c.loader.receive(b)
+			c.loader.receive(met)
 		case modeBasic:
-			c.basic(b)
+			c.basic(met)
 		}
 	}
 	c.strike()
@@ -160,6 +173,10 @@ func (c *Chip) cross() bool {
 // strike applies the faults that are due at this point of the wire.
 func (c *Chip) strike() bool {
 	f, wire := &c.faults.faults, c.faults.count.Wire
+	if wire < c.faults.next {
+		return false
+	}
+	defer c.faults.lookAhead()
 	switch {
 	case due(&f.CutWire, wire):
 		c.cutPower()
@@ -181,11 +198,13 @@ func (c *Chip) send(p []byte) {
 		if c.mode == modeOff || c.mode == modeHung || c.port.failed != nil || !c.cross() {
 			break
 		}
-		for _, b := range c.faults.disturb(&c.faults.toHost, b) {
+		b, times := c.faults.disturb(&c.faults.toHost, b)
+		for range times {
+			met := b
 			if !c.line.matches() {
-				b = c.line.mangle(b)
+				met = c.line.mangle(b)
 			}
-			c.queue(b, at)
+			c.queue(met, at)
 		}
 	}
 	c.notify()
@@ -203,7 +222,8 @@ func (c *Chip) queue(b byte, at time.Time) {
 			return
 		}
 	}
-	c.port.out = append(c.port.out, chunk{[]byte{b}, at})
+	c.port.out = append(c.port.out, chunk{data: append(c.port.spare, b), at: at})
+	c.port.spare = nil
 }
 
 // SetReadDeadline makes Read, also one that is waiting, give os.ErrDeadlineExceeded

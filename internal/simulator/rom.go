@@ -77,6 +77,8 @@ type loader struct {
 	value   uint32              // value field: the last register read
 	errNo   byte                // error byte: downloads that succeed leave it as it is
 
+	packet, frame []byte // the reply being sent; only their room outlives it
+
 	flashSize uint32 // as SPI_SET_PARAMS told
 	down      download
 }
@@ -202,10 +204,12 @@ func (l *loader) send(op byte, data []byte, n int, status byte) {
 	copy(l.reply[:n], data)
 	l.reply[n], l.reply[n+1] = status, l.errNo
 	body := l.reply[:n+4]
-	packet := []byte{1, op}
+	packet := append(l.packet[:0], 1, op)
 	packet = binary.LittleEndian.AppendUint16(packet, uint16(len(body)))
 	packet = binary.LittleEndian.AppendUint32(packet, l.value)
-	l.chip.send(slipFrame(append(packet, body...)))
+	packet = append(packet, body...)
+	l.packet, l.frame = packet, appendFrame(l.frame[:0], packet)
+	l.chip.send(l.frame)
 }
 
 // sync answers eight times, whatever the body.

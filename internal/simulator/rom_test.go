@@ -182,3 +182,6 @@ func TestCorners(t *testing.T) {
 		})
 	}
 }
+
+// slipFrame is a payload, wrapped.
+func slipFrame(payload []byte) []byte { return appendFrame(nil, payload) }

@@ -11,9 +11,9 @@ const (
 	slipEscEsc = 0xDD
 )
 
-// slipFrame wraps a payload.
-func slipFrame(payload []byte) []byte {
-	out := append(make([]byte, 0, len(payload)+8), slipEnd)
+// appendFrame appends a payload, wrapped.
+func appendFrame(out, payload []byte) []byte {
+	out = append(out, slipEnd)
 	for _, b := range payload {
 		switch b {
 		case slipEnd:

@@ -144,7 +144,9 @@ func Open(dir string, opts ...Option) (*Chip, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open virtual chip in %s: %w", dir, errors.Join(err, st.close()))
 	}
-	return newChip(st.facts, fuses, flash, st, opts), nil
+	var nor norFlash
+	nor.load(flash)
+	return newChip(st.facts, fuses, nor, st, opts), nil
 }
 
 // openStore opens and locks the files.
@@ -221,9 +223,6 @@ func (s *store) saveFuses(f Fuses) error {
 }
 
 func (s *store) saveFlash(off uint32, p []byte) error {
-	if s == nil {
-		return nil
-	}
 	_, err := s.flash.WriteAt(p, int64(off))
 	return err
 }

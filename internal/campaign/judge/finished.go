@@ -22,11 +22,7 @@ var seed = maphash.MakeSeed()
 // complete judges a unit that is complete on record: against everything PASS
 // promises the first time (I6), and afterwards that it was not written again (I5).
 func (c *check) complete() {
-	flash, err := c.u.Chip.Flash(0, c.u.Chip.FlashSize())
-	if err != nil {
-		panic("judge: the chip's own flash cannot be read: " + err.Error())
-	}
-	now := finished{c.fuses, c.digest(flash)}
+	now := finished{c.fuses, c.digest()}
 	if then := c.u.finished; then != nil {
 		if now.fuses != then.fuses {
 			c.fail("I5", "fuses of a finished unit were burnt")
@@ -38,7 +34,7 @@ func (c *check) complete() {
 	}
 	c.u.finished = &now
 	c.finalFuses()
-	c.flashOnRecord(flash)
+	c.flashOnRecord()
 	c.starts("I6")
 	c.custody()
 	passes := 0
@@ -53,7 +49,7 @@ func (c *check) complete() {
 }
 
 // digest is over all flash but the region that is the firmware's own.
-func (c *check) digest(flash []byte) uint64 {
+func (c *check) digest() uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	from, to := c.u.Order.Volatile, c.u.Order.Volatile
@@ -62,8 +58,12 @@ func (c *check) digest(flash []byte) uint64 {
 			to += g.length
 		}
 	}
-	h.Write(flash[:from]) // never fails
-	h.Write(flash[to:])
+	for _, s := range c.u.Chip.Sectors() { // regions begin and end with sectors
+		if at := int64(s.Offset); at < from || at >= to {
+			maphash.WriteComparable(&h, at)
+			h.Write(s.Data) // never fails
+		}
+	}
 	return h.Sum64()
 }
 
@@ -99,24 +99,24 @@ func (c *check) finalFuses() {
 }
 
 // flashOnRecord compares the flash with its digests on record.
-func (c *check) flashOnRecord(flash []byte) {
+func (c *check) flashOnRecord() {
 	for _, offset := range c.u.Order.Regions {
 		i := slices.IndexFunc(c.regions, func(g regionRow) bool { return g.offset == offset })
 		switch {
 		case i < 0:
 			c.fail("I6", "PASS, and nothing is on record of the flash at %#x", offset)
 		case offset != c.u.Order.Volatile:
-			c.region(c.regions[i], flash)
+			c.region(c.regions[i])
 		}
 	}
 }
 
-func (c *check) region(g regionRow, flash []byte) {
-	if g.offset+g.length > int64(len(flash)) {
-		c.fail("I6", "PASS, and the flash on record at %#x ends behind the chip", g.offset)
+func (c *check) region(g regionRow) {
+	data, err := c.u.Chip.Flash(int(g.offset), int(g.length))
+	if err != nil {
+		c.fail("I6", "PASS, and the flash on record at %#x is not in the chip: %v", g.offset, err)
 		return
 	}
-	data := flash[g.offset : g.offset+g.length]
 	m, s := md5.Sum(data), sha256.Sum256(data)
 	if hex.EncodeToString(m[:]) != g.md5 || hex.EncodeToString(s[:]) != g.sha256 {
 		c.fail("I6", "PASS, and the flash at %#x is not what is on record", g.offset)
@@ -140,10 +140,7 @@ func (c *check) starts(invariant string) {
 // twin is another chip with the same fuses and flash, which nothing disturbs.
 func (c *check) twin() *simulator.Chip {
 	twin := simulator.New(c.u.Config)
-	flash, err := c.u.Chip.Flash(0, c.u.Chip.FlashSize())
-	if err == nil {
-		err = twin.SetFlash(0, flash)
-	}
+	err := twin.SetFlashFrom(c.u.Chip)
 	if err == nil {
 		err = twin.Preburn(c.fuses)
 	}
