@@ -2,7 +2,9 @@ package records
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -45,12 +47,8 @@ func (t *txn) append(ctx context.Context, e Event) error {
 	if err != nil {
 		return err
 	}
-	run, _, err := t.runID(ctx, e.RunID)
+	run, last, err := t.lastEvent(ctx, e.RunID)
 	if err != nil {
-		return err
-	}
-	var last int
-	if err := t.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM events WHERE run_id = ?", run).Scan(&last); err != nil {
 		return err
 	}
 	if e.Seq != last+1 {
@@ -59,6 +57,16 @@ func (t *txn) append(ctx context.Context, e Event) error {
 	res, err := t.ExecContext(ctx, `INSERT INTO events (run_id, seq, time, slot, kind, step, code, mac, serial, body)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, run, e.Seq, at, e.Slot, e.Kind, e.Step, e.Code, e.UnitMAC, e.Serial, body)
 	return t.noteInserted(ctx, "events", res, err)
+}
+
+// lastEvent returns the row of a run and the number of its last event, 0 for none.
+func (t *txn) lastEvent(ctx context.Context, run string) (id int64, seq int, err error) {
+	err = t.QueryRowContext(ctx, `SELECT id, (SELECT coalesce(max(seq), 0) FROM events WHERE run_id = runs.id)
+		FROM runs WHERE run = ?`, run).Scan(&id, &seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("run %q: %w", run, ErrNotFound)
+	}
+	return id, seq, err
 }
 
 // Events returns a run's events in order.

@@ -42,13 +42,6 @@ type Head struct {
 	Hash Hash  `json:"hash"`
 }
 
-// txn is a writing transaction that keeps the ledger.
-type txn struct {
-	*sql.Tx
-	head  Head
-	moved bool
-}
-
 func (t *txn) loadHead(ctx context.Context) error {
 	head, err := readHead(ctx, t)
 	t.head = head

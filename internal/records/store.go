@@ -195,27 +195,17 @@ func (s *Store) Close() error {
 }
 
 // write runs fn in one transaction that is on disk when write returns nil, and
-// not at all otherwise. The rows fn noted are entered in the ledger.
+// not at all otherwise. The rows fn noted are entered in the ledger. Cancelling ctx
+// ends the wait for a turn, not a transaction that has begun.
 func (s *Store) write(ctx context.Context, fn func(*txn) error) error {
 	if s.readOnly {
 		return ErrReadOnly
 	}
-	tx, err := s.w.BeginTx(ctx, nil)
+	c, err := s.w.Conn(ctx)
 	if err != nil {
 		return classify(ctx, err)
 	}
-	defer tx.Rollback() // does nothing after Commit; before it, the cause is what is returned
-	t := &txn{Tx: tx}
-	if err := t.loadHead(ctx); err != nil {
-		return classify(ctx, err)
-	}
-	if err := fn(t); err != nil {
-		return classify(ctx, err)
-	}
-	if err := t.saveHead(ctx); err != nil {
-		return classify(ctx, err)
-	}
-	return classify(ctx, tx.Commit())
+	return classify(ctx, errors.Join(transact(ctx, c, fn), c.Close()))
 }
 
 // read runs fn on one unchanging view of the database.
