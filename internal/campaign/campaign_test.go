@@ -3,7 +3,6 @@ package campaign
 import (
 	"flag"
 	"fmt"
-	"iter"
 	"maps"
 	"os"
 	"runtime"
@@ -11,10 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 // oneSeed is the life that TestSeed lives through.
@@ -40,32 +37,37 @@ func TestMain(m *testing.M) {
 }
 
 // TestCampaign lives through as many lives as it is asked for, from a listed seed on:
-// PROVISION_CAMPAIGN_UNITS and PROVISION_CAMPAIGN_FIRST (docs/evidence.md).
+// PROVISION_CAMPAIGN_UNITS and PROVISION_CAMPAIGN_FIRST (docs/evidence.md). One that is
+// asked for says every minute how far it is, and ends before its -timeout.
 func TestCampaign(t *testing.T) {
 	check(t, makeJobs())
 	first, units := number(t, "PROVISION_CAMPAIGN_FIRST", 1), number(t, "PROVISION_CAMPAIGN_UNITS", unitsOfCI/thin)
-	all := newTally()
-	began := time.Now()
-	next := first
+	p := newProgress(first, first+units)
+	if limit, ok := t.Deadline(); ok && asked() {
+		p.until = limit.Add(-lastMinutes)
+	}
 	t.Run("workers", func(t *testing.T) {
 		for i := range workers() {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
 				t.Parallel()
-				for from := range all.take(&next, first+units) {
-					all.join(liveThrough(t, from, min(from+batch, first+units)))
+				for from, to := range p.batches() {
+					if text := p.done(from, liveThrough(t, from, to)); text != "" {
+						t.Log(text)
+					}
 				}
 			})
 		}
 	})
-	took := time.Since(began)
-	t.Logf("seeds %d to %d: %d units in %v, %.1f a second, %d violations\n%s",
-		first, first+units-1, all.units, took.Round(time.Second), float64(all.units)/took.Seconds(), all.violations, all)
+	t.Logf("%v\n%v", p, p.all)
 }
+
+// asked reports whether somebody asked for a campaign of some size.
+func asked() bool { return os.Getenv("PROVISION_CAMPAIGN_UNITS") != "" }
 
 // workers is how many units are lived through side by side: as many as the machine
 // can in a campaign, one in a plain test run, which is not alone.
 func workers() int {
-	if os.Getenv("PROVISION_CAMPAIGN_UNITS") == "" {
+	if !asked() {
 		return 1
 	}
 	return runtime.GOMAXPROCS(0)
@@ -116,7 +118,6 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 
 // tally counts what became of units, and what happened to them.
 type tally struct {
-	mu         sync.Mutex
 	units      int
 	violations int
 	failures   []string // the stories of the lives that had any
@@ -139,21 +140,6 @@ func (y *tally) count(what string, c counted) {
 	y.happened[what] = counted{old.n + c.n, c.first}
 }
 
-// take gives the first seed of a batch, one after the other, to whoever asks.
-func (y *tally) take(next *uint64, end uint64) iter.Seq[uint64] {
-	return func(yield func(uint64) bool) {
-		for {
-			y.mu.Lock()
-			from := *next
-			*next += batch
-			y.mu.Unlock()
-			if from >= end || !yield(from) {
-				return
-			}
-		}
-	}
-}
-
 // add counts one life.
 func (y *tally) add(l *life) {
 	y.units++
@@ -167,8 +153,6 @@ func (y *tally) add(l *life) {
 }
 
 func (y *tally) join(other *tally) {
-	y.mu.Lock()
-	defer y.mu.Unlock()
 	y.units += other.units
 	y.violations += other.violations
 	for what, c := range other.happened {

@@ -67,6 +67,7 @@ type Contact struct {
 // Judge reads one database. It is not safe for concurrent use.
 type Judge struct {
 	db             *sql.DB
+	prepared       map[string]*sql.Stmt // by their text; closed with db
 	station, owner keys.Identity
 	inChips        map[words]string // whole keys, and the MAC of the chip that has each
 }
@@ -79,7 +80,7 @@ func Open(path string, station, owner keys.Identity) (*Judge, error) {
 		return nil, fmt.Errorf("open %s to judge it: %w", path, err)
 	}
 	db.SetMaxOpenConns(1)
-	return &Judge{db: db, station: station, owner: owner, inChips: map[words]string{}}, nil
+	return &Judge{db: db, prepared: map[string]*sql.Stmt{}, station: station, owner: owner, inChips: map[words]string{}}, nil
 }
 
 // Moved is the judge at another place of the same records. It closes the first.

@@ -59,7 +59,15 @@ type (
 
 // query calls scan for each row.
 func (j *Judge) query(ctx context.Context, text string, args []any, scan func(*sql.Rows) error) error {
-	found, err := j.db.QueryContext(ctx, text, args...)
+	prepared := j.prepared[text]
+	if prepared == nil { // the same few questions are asked of every unit
+		var err error
+		if prepared, err = j.db.PrepareContext(ctx, text); err != nil {
+			return err
+		}
+		j.prepared[text] = prepared
+	}
+	found, err := prepared.QueryContext(ctx, args...)
 	if err != nil {
 		return err
 	}
