@@ -26,7 +26,7 @@ const batch = 60
 // TestMain keeps the databases in memory where the system offers it: what a sync
 // promises is the records' own to test.
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400) // memory is not what these tests are short of
+	debug.SetGCPercent(1000) // memory is not what these tests are short of
 	if dir, err := os.MkdirTemp("/dev/shm", "campaign-test-"); err == nil {
 		os.Setenv("TMPDIR", dir)
 		code := m.Run()

@@ -63,6 +63,7 @@ type Counters struct {
 type injector struct {
 	faults Faults
 	next   uint64 // no mark on the wire is due before
+	noisy  bool   // something may happen to any byte
 	count  Counters
 	toChip direction
 	toHost direction
@@ -87,9 +88,13 @@ func newInjector(f Faults) *injector {
 		}
 	}
 	in := &injector{faults: f, toChip: noise(0), toHost: noise(1), late: rand.New(rand.NewPCG(f.Late.Seed, 6))}
+	in.noisy = f.Lose.Rate+f.Garble.Rate+f.Duplicate.Rate+f.Late.Rate > 0
 	in.lookAhead()
 	return in
 }
+
+// quiet says that nothing happens to the next n bytes on the wire.
+func (in *injector) quiet(n int) bool { return !in.noisy && in.count.Wire+uint64(n) < in.next }
 
 // lookAhead finds the next mark on the wire.
 func (in *injector) lookAhead() {

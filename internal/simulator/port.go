@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"slices"
@@ -129,13 +130,38 @@ func (c *Chip) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	c.powerOn()
-	for i, b := range p {
+	for n := 0; n < len(p); {
 		if err := c.usable(); err != nil {
-			return i, err
+			return n, err
 		}
-		c.arrive(b)
+		if k := c.arriveUndisturbed(p[n:]); k > 0 {
+			n += k
+			continue
+		}
+		c.arrive(p[n])
+		n++
 	}
 	return len(p), nil
+}
+
+// arriveUndisturbed is bytes from the host up to the end of a frame, which the loader
+// takes as they are, and to which nothing else happens: the usual case, at once. It
+// returns how many, 0 when they have to be looked at one by one.
+func (c *Chip) arriveUndisturbed(p []byte) int {
+	n := bytes.IndexByte(p, slipEnd) + 1
+	if n == 0 {
+		n = len(p)
+	}
+	if c.mode != modeLoader || c.line.autobaud || !c.line.matches() || c.pace != nil || !c.faults.quiet(n) {
+		return 0
+	}
+	c.faults.count.Wire += uint64(n)
+	for _, b := range p[:n] {
+		if c.mode == modeLoader { // a bad escape ends that
+			c.loader.receive(b)
+		}
+	}
+	return n
 }
 
 // arrive is one byte from the host.
@@ -194,8 +220,14 @@ func (c *Chip) strike() bool {
 // send is the chip's transmitter.
 func (c *Chip) send(p []byte) {
 	at := c.pace.depart(len(p), c.line.chipBaud)
+	if len(p) > 0 && c.sends() && c.line.matches() && c.faults.quiet(len(p)) {
+		c.faults.count.Wire += uint64(len(p))
+		c.queue(p, at)
+		c.notify()
+		return
+	}
 	for _, b := range p {
-		if c.mode == modeOff || c.mode == modeHung || c.port.failed != nil || !c.cross() {
+		if !c.sends() || !c.cross() {
 			break
 		}
 		b, times := c.faults.disturb(&c.faults.toHost, b)
@@ -204,25 +236,30 @@ func (c *Chip) send(p []byte) {
 			if !c.line.matches() {
 				met = c.line.mangle(b)
 			}
-			c.queue(met, at)
+			c.queue([]byte{met}, at)
 		}
 	}
 	c.notify()
 }
 
-// queue puts a byte on its way, never ahead of one before it.
-func (c *Chip) queue(b byte, at time.Time) {
+// sends says whether what the chip sends gets onto the wire.
+func (c *Chip) sends() bool {
+	return c.mode != modeOff && c.mode != modeHung && c.port.failed == nil
+}
+
+// queue puts bytes on their way, never ahead of those before them.
+func (c *Chip) queue(p []byte, at time.Time) {
 	if d := c.faults.delay(); d > 0 {
 		at = later(at, time.Now()).Add(d)
 	}
 	if n := len(c.port.out); n > 0 {
 		last := &c.port.out[n-1]
 		if at = later(at, last.at); at.Equal(last.at) {
-			last.data = append(last.data, b)
+			last.data = append(last.data, p...)
 			return
 		}
 	}
-	c.port.out = append(c.port.out, chunk{data: append(c.port.spare, b), at: at})
+	c.port.out = append(c.port.out, chunk{data: append(c.port.spare, p...), at: at})
 	c.port.spare = nil
 }
 
