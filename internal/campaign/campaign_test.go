@@ -59,6 +59,31 @@ func TestCampaign(t *testing.T) {
 		}
 	})
 	t.Logf("%v\n%v", p, p.all)
+	if units >= unitsOfCI && p.complete() == p.end {
+		p.all.everything(t)
+	}
+}
+
+// everything is what has to happen in a campaign that means something.
+func (y *tally) everything(t *testing.T) {
+	must := []string{
+		killAtWrite, killAtEvent, ctrlC, swapped, noRecords, setAside, "cloned", "released", "looked at in between", "PASS shown",
+		"run: ERROR E501", "run: ERROR E813", "run: PARK E502", "run: PARK E303", "run: PARK E205", "run: FAIL E301",
+	}
+	for _, what := range []string{
+		cutOnWire, cutInBurn, cutInErase, cutInProgram, unplugged, hung, "bytes lost", "bytes changed", "bytes doubled", "bytes late",
+		"a weak fuse", "a fuse that never takes", "a worn sector", "an unfit part", "burnt before",
+	} {
+		must = append(must, "hurt: "+what)
+	}
+	for _, o := range orders {
+		must = append(must, "PASS: "+o.name)
+	}
+	for _, what := range must {
+		if y.happened[what].n == 0 {
+			t.Errorf("%q never happened", what)
+		}
+	}
 }
 
 // asked reports whether somebody asked for a campaign of some size.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"provision/internal/campaign/judge"
+	"provision/internal/fault"
 	"provision/internal/flow"
 	"provision/internal/records"
 	"provision/internal/simulator"
@@ -28,7 +29,8 @@ type life struct {
 	random *keyStream
 	other  *judge.Unit // the unit that gets into its slot by mistake; nil: none yet
 
-	known    bool // its serial number is reserved
+	known    bool               // its serial number is reserved
+	came     simulator.Counters // how far the chip was when it left a line; zero: it did not
 	contacts int
 	said     flow.Result // the last verdict
 	alive    bool        // there was one
@@ -64,9 +66,60 @@ func (b *bench) live(ctx context.Context, p *plan) *life {
 	defer l.end()
 	l.outcome = l.toVerdict()
 	l.happened["ended as "+l.outcome]++
+	if l.outcome == "PASS" {
+		l.happened["PASS: "+l.plan.order.name]++
+	}
 	l.afterwards()
+	l.countFaults()
 	return l
 }
+
+// countFaults counts what the chip was hurt by, as far as it came: not every fault of
+// a plan strikes before its unit is finished.
+func (l *life) countFaults() {
+	f, n := l.faults, l.came
+	if n == (simulator.Counters{}) {
+		n = l.unit.Chip.Counters()
+	}
+	count := func(what string, struck bool) {
+		if struck {
+			l.happened["hurt: "+what]++
+		}
+	}
+	for what, marks := range map[string][]uint64{cutOnWire: f.CutWire, unplugged: f.Unplug, hung: f.Hang} {
+		for _, at := range marks {
+			count(what, at <= n.Wire)
+		}
+	}
+	for _, c := range f.CutBurn {
+		count(cutInBurn, c.Burn <= n.Burns)
+	}
+	for _, at := range f.CutErase {
+		count(cutInErase, at <= n.Erases)
+	}
+	for _, at := range f.CutProgram {
+		count(cutInProgram, at <= n.Programs)
+	}
+	count("bytes lost", f.Lose.Rate > 0)
+	count("bytes changed", f.Garble.Rate > 0)
+	count("bytes doubled", f.Duplicate.Rate > 0)
+	count("bytes late", f.Late.Rate > 0)
+	count("a weak fuse", len(f.WeakBits) > 0)
+	count("a fuse that never takes", l.unit.Weak)
+	count("a worn sector", l.unit.Worn)
+	count("an unfit part", l.unfit != "")
+	count("burnt before", l.former != simulator.Fuses{})
+}
+
+// What can happen to a chip by itself.
+const (
+	cutOnWire    = "power cut on the wire"
+	cutInBurn    = "power cut in a burn"
+	cutInErase   = "power cut in an erase"
+	cutInProgram = "power cut in a page program"
+	unplugged    = "cable pulled"
+	hung         = "hung"
+)
 
 // String tells the life, and what was wrong with it.
 func (l *life) String() string {
@@ -115,7 +168,7 @@ func (l *life) nextHurt() hurt {
 	}
 	h := l.hurts[0]
 	switch h.what {
-	case wrongProfile, wrongLabel, otherUnit:
+	case wrongProfile, wrongLabel, otherUnit, setAside:
 		if !l.known { // there is nothing it could be mistaken for
 			return hurt{}
 		}
@@ -162,7 +215,10 @@ func (l *life) contact(h hurt) {
 		c.chip = judged.Chip
 	case swapped:
 		c.other = l.another().Chip
+	case setAside:
+		l.park()
 	}
+	before := judged.Chip.Fuses()
 	l.watch(c, judged)
 	l.said, l.alive = c.run(l.ctx)
 	if h.what == noRecords && c.struck {
@@ -173,8 +229,13 @@ func (l *life) contact(h hurt) {
 	said.Verdict, said.Code = l.said.Verdict, string(l.said.Code)
 	said.Swapped, said.Interrupted = h.what == swapped && c.struck, h.what == ctrlC && c.struck
 	l.judgeRun(judged, said)
-	if h.what == otherUnit || h.what == wrongLabel || h.what == wrongProfile {
+	switch h.what {
+	case otherUnit, wrongLabel, wrongProfile:
 		l.alive = false // it says nothing of this unit as it was ordered
+	case setAside:
+		l.untouched(before)
+		l.release()
+		l.alive = false
 	}
 }
 
@@ -269,6 +330,7 @@ func (l *life) hands() {
 func (l *life) moveToGoodLine() {
 	stays := simulator.Faults{WeakBits: l.faults.WeakBits, WornSectors: l.faults.WornSectors}
 	from := l.unit.Chip
+	l.came = from.Counters()
 	to := simulator.New(l.chip, simulator.WithFaults(stays), simulator.WithRandom(newKeyStream(l.seed, 3)))
 	check(l.t, to.Preburn(from.Fuses()))
 	check(l.t, to.SetFlashFrom(from))
@@ -310,11 +372,32 @@ func (l *life) again(want string) {
 	}
 }
 
-func (l *life) release() {
+// mac is the unit's address as the records have it.
+func (l *life) mac() string {
 	m := l.unit.Chip.MAC()
-	err := l.store.Release(l.ctx, records.Release{
-		MAC: fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]), Person: "lead", Reason: "looks good", At: time.Now(),
-	})
+	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])
+}
+
+// park is a person who sets the unit aside.
+func (l *life) park() {
+	check(l.t, l.store.Park(l.ctx, records.Parking{
+		MAC: l.mac(), Code: string(fault.SetAside), Reason: "dropped", Person: "lead", At: time.Now(),
+	}))
+	l.happened[setAside]++
+}
+
+// untouched judges a run over a unit that a person had set aside.
+func (l *life) untouched(before simulator.Fuses) {
+	if l.unit.Chip.Fuses() != before {
+		l.violated(judge.Violation{Invariant: "I4", Text: "a unit that a person set aside was burnt"})
+	}
+	if l.alive && (l.said.Verdict == "PASS" || l.said.Verdict == "DONE") {
+		l.violated(judge.Violation{Invariant: "I6", Text: "a unit that a person set aside is told " + l.said.Verdict})
+	}
+}
+
+func (l *life) release() {
+	err := l.store.Release(l.ctx, records.Release{MAC: l.mac(), Person: "lead", Reason: "looks good", At: time.Now()})
 	if !errors.Is(err, records.ErrNotParked) {
 		check(l.t, err)
 		l.happened["released"]++

@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,15 @@ var mutants = []mutant{
 	{"burn without an intent on disk", []edit{
 		{"../flow/burn.go", "id, err := r.intend(ctx, step, b, facts)", "id, err := int64(0), error(nil)"},
 	}, "I2: BLOCK"},
+	{"burn before seal", []edit{
+		{"../flow/keys.go", "if err := r.seal(ctx, name); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n\t\t\treturn r.reopen(ctx, name)",
+			"made, iv, err := r.generate()\n\t\t\tif err != nil {\n\t\t\t\treturn err\n\t\t\t}\n\t\t\treturn r.useKeys(newUnitKeys(made, iv))"},
+		{"../flow/keys.go", "made, iv, err := r.generate()\n\tif err != nil {\n\t\treturn err\n\t}\n\tdefer made.Wipe()\n", "made, iv := r.keys.unit, r.keys.iv\n"},
+		{"../flow/burn.go", "err := r.cfg.Records.MarkVerified(ctx, r.unit.ID, purposeOf(block), r.cfg.Now())",
+			"err := errors.Join(r.seal(ctx, name), r.cfg.Records.MarkVerified(ctx, r.unit.ID, purposeOf(block), r.cfg.Now()))"},
+		{"../records/burn.go", "if err == nil && !sealed {", "if false {"},                                 // the rule of the records
+		{"../records/connect.go", `{"foreign_keys", "ON", int64(1)}`, `{"foreign_keys", "OFF", int64(0)}`}, // and the schema's
+	}, "was begun before the key was sealed"},
 	{"protect before compare", []edit{
 		{"../flow/burn.go", "if err := r.cfg.Records.MarkVerified(ctx, r.unit.ID, purposeOf(block), r.cfg.Now()); err != nil {", "if err := ctx.Err(); err != nil {"},
 	}, "I3: BLOCK1 is protected"},
@@ -89,7 +99,7 @@ func (m mutant) test(t *testing.T) (output string, err error) {
 	t.Helper()
 	dir, replace := t.TempDir(), map[string]string{}
 	for path, source := range m.apply(t) {
-		replace[path] = filepath.Join(dir, filepath.Base(path))
+		replace[path] = filepath.Join(dir, fmt.Sprintf("%d.go", len(replace)))
 		check(t, os.WriteFile(replace[path], []byte(source), 0o600))
 	}
 	overlay, err := json.Marshal(map[string]any{"Replace": replace})

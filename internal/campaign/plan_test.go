@@ -40,6 +40,7 @@ const (
 	wrongLabel   = "with another label"
 	otherUnit    = "another unit with its label"
 	noRecords    = "records closed at event"
+	setAside     = "set aside by a person"
 )
 
 // A run over a unit, in the units of faults: what is beyond the end of a run strikes
@@ -194,7 +195,9 @@ func (p *plan) weakBit() simulator.WeakBit {
 }
 
 func (p *plan) hurtContact() hurt {
-	switch p.random.IntN(14) {
+	switch p.random.IntN(15) {
+	case 14:
+		return hurt{what: setAside}
 	case 13:
 		return hurt{noRecords, 1 + p.random.IntN(eventsOfRun)}
 	case 0, 1, 2, 3:
@@ -291,7 +294,7 @@ func TestPlans(t *testing.T) {
 			seen[h.what] = true
 		}
 	}
-	for _, what := range []string{killAtWrite, killAtEvent, ctrlC, swapped, wrongProfile, wrongLabel, otherUnit, noRecords} {
+	for _, what := range []string{killAtWrite, killAtEvent, ctrlC, swapped, wrongProfile, wrongLabel, otherUnit, noRecords, setAside} {
 		seen[what] = seen[what] || false
 	}
 	for _, o := range orders {
