@@ -228,9 +228,13 @@ func hexWords(words [8]uint32, block int) []string {
 	return out
 }
 
-// readWords takes all fuses off the chip.
+// readWords takes all fuses off the chip, and asks whose they were when the last of
+// them is read: a unit that is changed meanwhile would leave the fuses of two.
 func (r *runner) readWords(ctx context.Context) error {
 	w, err := efuse.Read(ctx, r.dev)
+	if err == nil {
+		err = r.dev.SameChip(ctx)
+	}
 	if err != nil {
 		return err
 	}

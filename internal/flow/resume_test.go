@@ -67,6 +67,34 @@ func TestSwapped(t *testing.T) {
 	}
 }
 
+// TestSwappedWhileRead changes the unit between two registers of one reading of its
+// fuses: what then looks like a key that did not take is another unit.
+func TestSwappedWhileRead(t *testing.T) {
+	t.Parallel()
+	const block2 = 0x3FF5A058
+	slow := release.with("at the speed that any chip understands", func(p *policy) { p.lock = []string{"[link]", "baud = [115200]"} })
+	j := newJob(t, slow)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, slow, j)
+		f := &fixture{chip: r.chip}
+		w := r.watch()
+		through := r.port
+		r.port = func(p esptool.Port) esptool.Port { return through(f.port(p)) }
+		other := smallChip()
+		other.MAC[5]++
+		second := simulator.New(other, simulator.WithDownloadMode())
+		w.reading = func(addr uint32) {
+			if last := r.events[len(r.events)-1]; addr == block2 && last.Kind == flow.BurnObserved && last.Step == "burn BLOCK2" {
+				f.chip = second
+			}
+		}
+		r.mustRun("ERROR", "E109")
+		w.reading, f.chip = nil, r.chip
+		r.chip.PowerCycle()
+		r.mustRun("PASS", "")
+	})
+}
+
 // TestFlashBehindShutDoors damages flash after the locks are burnt: PASS is not
 // given for what was right once.
 func TestFlashBehindShutDoors(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 const (
 	opFlashBegin = 0x02
 	opWriteReg   = 0x09
+	opReadReg    = 0x0A
 
 	regEfuseConf = 0x3FF5A0FC
 	regEfuseCmd  = 0x3FF5A104
@@ -31,6 +32,7 @@ type watcher struct {
 	esptool.Port
 	chip     *simulator.Chip
 	burning  func(words simulator.Fuses) // a program command with these data registers
+	reading  func(addr uint32)           // a register is about to be read; nil: nobody asks
 	starting func()                      // the unit is about to be started
 	acts     []string                    // what was done to the unit, in order
 
@@ -82,6 +84,10 @@ func (w *watcher) request(op byte, body []byte) {
 	switch op {
 	case opFlashBegin:
 		w.act("flash %#x", word(3))
+	case opReadReg:
+		if w.reading != nil {
+			w.reading(word(0))
+		}
 	case opWriteReg:
 		for i := range len(body) / 16 {
 			w.register(word(4*i), word(4*i+1))
