@@ -14,6 +14,7 @@ type Plan struct {
 	Burns   []PlannedBurn   `json:"burns"`
 	Boot    string          `json:"boot,omitempty"` // the line it is started for
 	Custody string          `json:"custody"`
+	Steps   int             `json:"steps,omitempty"` // of the run from here on, found done or not
 }
 
 // PlannedRegion is a region to be written where it is not there already.
@@ -41,7 +42,7 @@ func (r *runner) plan(ctx context.Context) error {
 	if err != nil {
 		return asFault(step, err, fault.CannotBurn)
 	}
-	p := &Plan{Custody: string(r.cfg.Job.Profile.Keys.Custody)}
+	p := &Plan{Custody: string(r.cfg.Job.Profile.Keys.Custody), Steps: len(r.steps())}
 	if check := r.cfg.Job.Profile.BootCheck; check != nil {
 		p.Boot = check.Expect.String()
 		if !r.dev.CanReset() {

@@ -108,11 +108,14 @@ func (s slot) enter(ev shift.Event) slot {
 	return s
 }
 
-// planned is the number of steps of a run, counted from what its plan names. began
-// steps were there before it.
+// planned is the number of steps of a run, as its plan says; in the events of older
+// runs, which do not say it, counted from what it names. began steps were there before.
 func planned(p *flow.Plan, began int) int {
 	if p == nil {
 		return 0
+	}
+	if p.Steps > 0 {
+		return began + p.Steps
 	}
 	n := began + len(p.Regions) + len(p.Burns) + stepsBesides
 	if p.Boot != "" {
