@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,20 +23,38 @@ import (
 )
 
 func (a *app) demo() *cobra.Command {
-	var dir string
+	var dir, encrypt string
 	cmd := &cobra.Command{
 		Use: "demo", Short: "The whole job on a virtual ESP32; needs nothing", Args: cobra.NoArgs,
 		Long: `Make a blank virtual ESP32, demo firmware and demo keys; secure the chip (Secure
 Boot V1 and flash encryption, release policy), boot it, and show its record.
 Everything lies in one folder, which is kept and named at the end.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runDemo(cmd.Context(), dir) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runDemo(cmd.Context(), dir, encrypt) },
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "folder to make (default: a new one in the system's temporary folder)")
+	cmd.Flags().StringVar(&encrypt, "encrypt", "host", "who encrypts the flash: host, or device (the virtual ESP32 itself, at its first start)")
 	return cmd
 }
 
+// demoProfile is the demo's profile, with the flash encrypted by the host or the
+// device.
+func demoProfile(encrypt string) ([]byte, error) {
+	switch encrypt {
+	case "host":
+		return stations.Demo, nil
+	case "device":
+		text := strings.NewReplacer(`"bootloader.bin"`, `"bootloader-encrypts.bin"`, `mode   = "host"`, `mode   = "device"`).Replace(string(stations.Demo))
+		return []byte(text), nil
+	}
+	return nil, usagef("--encrypt %s is not known: write host or device", encrypt)
+}
+
 // makeDemo fills dir with everything a first unit needs.
-func makeDemo(dir string) (dirMade string, err error) {
+func makeDemo(dir, encrypt string) (dirMade string, err error) {
+	profile, err := demoProfile(encrypt)
+	if err != nil {
+		return "", err
+	}
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "provision-demo-"); err != nil {
 			return "", err
@@ -49,7 +68,7 @@ func makeDemo(dir string) (dirMade string, err error) {
 	if err := demo.Write(dir); err != nil {
 		return "", err
 	}
-	if err := writeNew(filepath.Join(dir, "demo.toml"), stations.Demo, 0o644); err != nil {
+	if err := writeNew(filepath.Join(dir, "demo.toml"), profile, 0o644); err != nil {
 		return "", err
 	}
 	chip, err := blankChip("")
@@ -59,8 +78,8 @@ func makeDemo(dir string) (dirMade string, err error) {
 	return dir, simulator.Create(filepath.Join(dir, "unit"), chip)
 }
 
-func (a *app) runDemo(ctx context.Context, where string) error {
-	dir, err := makeDemo(where)
+func (a *app) runDemo(ctx context.Context, where, encrypt string) error {
+	dir, err := makeDemo(where, encrypt)
 	if err != nil {
 		return err
 	}

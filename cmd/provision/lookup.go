@@ -151,6 +151,7 @@ func policyText(goal json.RawMessage) string {
 	var p struct {
 		SecureBoot      int      `json:"secure_boot"`
 		FlashEncryption bool     `json:"flash_encryption"`
+		ByUnit          bool     `json:"encrypted_by_unit"`
 		CryptCount      uint8    `json:"crypt_count"`
 		Lock            []string `json:"lock"`
 		UARTDownloadDis bool     `json:"uart_download_dis"`
@@ -163,7 +164,11 @@ func policyText(goal json.RawMessage) string {
 		parts = append(parts, fmt.Sprintf("Secure Boot V%d", p.SecureBoot))
 	}
 	if p.FlashEncryption {
-		parts = append(parts, fmt.Sprintf("flash encryption (FLASH_CRYPT_CNT %#x)", p.CryptCount))
+		by := ""
+		if p.ByUnit {
+			by = " by the unit itself"
+		}
+		parts = append(parts, fmt.Sprintf("flash encryption%s (FLASH_CRYPT_CNT %#x)", by, p.CryptCount))
 	}
 	if p.UARTDownloadDis {
 		p.Lock = append(p.Lock, "UART_DOWNLOAD_DIS")

@@ -38,7 +38,7 @@ func (a *app) virtualScreen(ctx context.Context, f screenFlags) error {
 	if f.slots < 1 || f.slots > 24 {
 		return usagef("--slots %d: a station has 1 to 24 slots", f.slots)
 	}
-	dir, err := makeDemo("")
+	dir, err := makeDemo("", "host")
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ ota_1,    app,  ota_1,   ,         1M,
 type Firmware struct {
 	Key        *secureboot.SigningKey
 	Bootloader []byte
+	Encrypting []byte // a bootloader that besides encrypts the flash at its first start, for good
 	Table      []byte // binary
 	App        []byte // not signed
 	Signed     []byte
@@ -44,7 +45,10 @@ func Make(key *secureboot.SigningKey) (*Firmware, error) {
 		return nil, err
 	}
 	f := &Firmware{Key: key}
-	if f.Bootloader, err = bootloader(pub); err != nil {
+	if f.Bootloader, err = bootloader(pub, false); err == nil {
+		f.Encrypting, err = bootloader(pub, true)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("build demo bootloader: %w", err)
 	}
 	table, err := image.ParseCSV(Partitions, image.Layout{SecureBootV1: true, FlashSize: 4 << 20})
@@ -87,6 +91,7 @@ func Write(dir string) error {
 		{"app-key.pem", private, 0o600}, // on a real line this never comes near a station
 		{"app-public.pem", public, 0o644},
 		{"bootloader.bin", f.Bootloader, 0o644},
+		{"bootloader-encrypts.bin", f.Encrypting, 0o644},
 		{"partition-table.bin", f.Table, 0o644},
 		{"app.bin", f.App, 0o644},
 		{"app-signed.bin", f.Signed, 0o644},
@@ -99,10 +104,11 @@ func Write(dir string) error {
 }
 
 // bootloader builds a second stage that enables Secure Boot V1 and holds the
-// verification key.
-func bootloader(pub secureboot.PublicKeyV1) ([]byte, error) {
+// verification key, and that may also encrypt the flash.
+func bootloader(pub secureboot.PublicKeyV1, encrypts bool) ([]byte, error) {
 	return simulator.BuildBootloader(simulator.BootloaderSpec{
 		Version: "v5.2-demo", Compiled: "Jan  1 2026 00:00:00", FlashSize: image.Size4MB, AppKey: &pub, SecureBootV1: true,
+		FlashEncryption: encrypts, Release: encrypts,
 	})
 }
 
