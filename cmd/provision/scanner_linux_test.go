@@ -12,7 +12,7 @@ import (
 // TestScannerThatIsPulledOut: it is told at once that the scanner is not there any
 // more; until then it is well.
 func TestScannerThatIsPulledOut(t *testing.T) {
-	dir, err := makeDemo(filepath.Join(t.TempDir(), "demo"))
+	dir, err := makeDemo(filepath.Join(t.TempDir(), "demo"), "host")
 	if err != nil {
 		t.Fatal(err)
 	}
