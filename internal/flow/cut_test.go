@@ -3,16 +3,24 @@ package flow_test
 import (
 	"fmt"
 	"math/big"
+	"math/bits"
+	"slices"
 	"testing"
 
 	"provision/internal/simulator"
 )
 
+// cutPolicies are those of units that lose their power.
+var cutPolicies = []policy{
+	release, escrowed, secureBootOnly, encryptionOnly, development, closed,
+	byUnit, byUnitOnly, byUnitDevelopment, byUnitClosed,
+}
+
 // TestPowerCut cuts the power at wire byte N, for N over the whole job, in the
 // middle of a frame, and takes the unit up again.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
-	for _, p := range []policy{release, secureBootOnly, encryptionOnly, development, closed, byUnit, byUnitOnly} {
+	for _, p := range cutPolicies {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCampaign(t, p)
@@ -39,29 +47,88 @@ func TestPowerCutTwice(t *testing.T) {
 	c.each(t, "cut twice", sample(faults, 12))
 }
 
-// TestPowerCutInBurn cuts the power inside every burn, with none, all, or some of
-// its bits taken: the first alone and the first two (which make an odd and an even
-// FLASH_CRYPT_CNT), and two throws of a coin.
+// TestPowerCutInBurn cuts the power inside every burn, with some of its bits taken.
 func TestPowerCutInBurn(t *testing.T) {
 	t.Parallel()
-	for _, p := range []policy{release, secureBootOnly, development, closed, byUnit, byUnitOnly, byUnitDevelopment, byUnitClosed} {
+	for _, p := range cutPolicies {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCampaign(t, p)
-			every := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))
 			var faults []simulator.Faults
-			burns := c.counters(t).Burns
-			for k := 1; k <= burns; k++ {
-				for _, mask := range []*big.Int{new(big.Int), big.NewInt(1), big.NewInt(3), every} {
-					faults = append(faults, simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: k, Mask: mask}}})
-				}
-				for seed := range uint64(2) {
-					faults = append(faults, simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: k, Seed: seed}}})
+			for i, size := range c.burntBits(t) {
+				for _, taken := range subsets(size) {
+					taken.Burn = i + 1
+					faults = append(faults, simulator.Faults{CutBurn: []simulator.CutBurn{taken}})
 				}
 			}
 			c.each(t, "cut in a burn", share(p, 30, faults))
 		})
 	}
+}
+
+// smallBurn is up to how many bits every subset of a burn is tried.
+const smallBurn = 7
+
+// subsets are those of a burn's bits that take before the power goes: of a small
+// burn every one; of a larger one none, all, one, two (an odd and an even number),
+// all but the first, all but the last, halves, every 2nd, 3rd, 5th and 7th, and
+// throws of a coin.
+func subsets(size int) (out []simulator.CutBurn) {
+	if size <= smallBurn {
+		for mask := range int64(1) << size {
+			out = append(out, simulator.CutBurn{Mask: big.NewInt(mask)})
+		}
+		return out
+	}
+	every := func(k int) *big.Int {
+		mask := new(big.Int)
+		for i := 0; i < size; i += k {
+			mask.SetBit(mask, i, 1)
+		}
+		return mask
+	}
+	all, half := every(1), every(1)
+	half.Rsh(half, uint(size/2))
+	for _, mask := range []*big.Int{
+		new(big.Int), all, big.NewInt(1), big.NewInt(3),
+		new(big.Int).SetBit(all, 0, 0), new(big.Int).SetBit(all, size-1, 0), half, new(big.Int).AndNot(all, half),
+		every(2), every(3), every(5), every(7),
+	} {
+		out = append(out, simulator.CutBurn{Mask: mask})
+	}
+	for seed := range uint64(4) {
+		out = append(out, simulator.CutBurn{Seed: seed})
+	}
+	return out
+}
+
+// burntBits is how many bits each burn of one undisturbed run changes; where the
+// unit's own firmware burns as well, which cannot be seen on the line, as many as there
+// may be.
+func (c *campaign) burntBits(t *testing.T) (counts []int) {
+	t.Helper()
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, c.policy, c.job)
+		r.watch().burning = func(data simulator.Fuses) {
+			n := 0
+			for block, have := range r.chip.Fuses() {
+				for i := range have {
+					n += bits.OnesCount32(data[block][i] &^ have[i])
+				}
+			}
+			if n > 0 {
+				counts = append(counts, n)
+			}
+		}
+		r.mustRun("PASS", "")
+		switch n := r.chip.Counters().Burns; {
+		case c.policy.byUnit:
+			counts = slices.Repeat([]int{256}, n)
+		case len(counts) != n:
+			t.Fatalf("%d burns were seen, and %d were done", len(counts), n)
+		}
+	})
+	return counts
 }
 
 // TestKeyNotComparedYet cuts the power when a key has just been burnt whole and
@@ -80,7 +147,7 @@ func TestKeyNotComparedYet(t *testing.T) {
 // programming a page, of the station's or of a unit's that encrypts itself.
 func TestPowerCutInFlash(t *testing.T) {
 	t.Parallel()
-	for _, p := range []policy{release, secureBootOnly, byUnit, byUnitOnly} {
+	for _, p := range []policy{release, secureBootOnly, encryptionOnly, byUnit, byUnitOnly} {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCampaign(t, p)

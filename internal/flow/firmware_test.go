@@ -96,6 +96,8 @@ var (
 	byUnitOnly        = encryptionOnly.with("encryption by the unit only", func(p *policy) { p.byUnit, p.escrow = true, true })
 	byUnitDevelopment = development.with("secure boot + development by the unit", func(p *policy) { p.byUnit = true })
 	byUnitClosed      = closed.with("encryption by the unit, download mode closed", func(p *policy) { p.byUnit, p.escrow = true, true })
+	// escrowed leaves the owner a copy of the keys.
+	escrowed = release.with("escrow", func(p *policy) { p.escrow = true })
 	// closed shuts the loader for ever as its last act.
 	closed = policy{
 		name: "download mode closed", secureBoot: true, encryption: "release", minRevision: "v3.0",

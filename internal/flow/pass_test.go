@@ -8,7 +8,7 @@ import (
 func policies() []policy {
 	return []policy{
 		release, development, encryptionOnly, secureBootOnly, closed,
-		release.with("escrow", func(p *policy) { p.escrow = true }),
+		escrowed,
 		release.with("not started", func(p *policy) { p.withoutBootCheck = true }),
 		encryptionOnly.with("encryption only, development", func(p *policy) {
 			p.encryption, p.word0, p.word6 = "development", lockedBlock1|cryptCntOnce|wrDisDisCache, jtagDis|consoleDis|dlDecrypt|dlCache

@@ -46,7 +46,7 @@ var troubles = []trouble{
 func TestStorage(t *testing.T) {
 	t.Parallel()
 	jobs := map[string]*job.Job{}
-	policies := []policy{release, closed, release.with("escrow", func(p *policy) { p.escrow = true })}
+	policies := []policy{release, closed, escrowed}
 	for _, p := range policies {
 		jobs[p.name] = newJob(t, p)
 	}
