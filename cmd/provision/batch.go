@@ -67,12 +67,13 @@ func (a *app) runBatch(ctx context.Context, f batchFlags) error {
 	}
 	defer closeAll()
 	log := &batchLog{app: a}
-	cfg.Sink = log.event
+	hands := &interrupts{out: a.err, at: map[int]string{}}
+	cfg.Sink = hands.sink(log.event)
 	began := time.Now()
 	a.judged = true
 	signal.Ignore(syscall.SIGPIPE) // a reader that goes away ends no unit's run
 	defer signal.Reset(syscall.SIGPIPE)
-	stop := a.noteInterrupt(ctx)
+	stop := hands.explain(ctx)
 	var results []flow.Result
 	cfg.Result = func(r flow.Result) { results = append(results, r) }
 	err = floor.Work(ctx, cfg)

@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,16 +74,6 @@ func (a *app) runOne(ctx context.Context, f runFlags) error {
 	return f.smoke.conclude()
 }
 
-// work lets the flow do a run. A reader of our output that goes away must not end
-// it: by default the next line would kill the program, perhaps inside a burn.
-func (a *app) work(ctx context.Context, cfg flow.Config) flow.Result {
-	signal.Ignore(syscall.SIGPIPE)
-	defer signal.Reset(syscall.SIGPIPE)
-	defer a.noteInterrupt(ctx)()
-	a.judged = true
-	return flow.Run(ctx, cfg)
-}
-
 // conclude reports a failure on stderr and turns the result into the exit code. Who
 // sees both on one terminal has read there what to do: only the cause is new.
 func (a *app) conclude(res flow.Result, show *show) error {
@@ -100,14 +88,6 @@ func (a *app) conclude(res flow.Result, show *show) error {
 		return exitError{res.Exit}
 	}
 	return nil
-}
-
-// noteInterrupt tells why the program does not stop at once after Ctrl-C.
-func (a *app) noteInterrupt(ctx context.Context) (stop func()) {
-	remove := context.AfterFunc(ctx, func() {
-		fmt.Fprintln(a.err, "provision: stopping; a burn that has begun is read back first")
-	})
-	return func() { remove() }
 }
 
 // refused reports what was wrong before there was a run. The stream has its last

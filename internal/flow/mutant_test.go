@@ -51,7 +51,7 @@ var mutants = []mutant{
 	{"I4: park a key that is whole and not yet compared",
 		"return efuse.Preview(r.words, r.goal, r.proven)", "return efuse.Plan(r.words, r.goal, r.proven)", "TestKeyNotComparedYet"},
 	{"I4: an interruption cuts a burn off from its records",
-		"context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(s.Limit, burnLimit))", "context.WithTimeout(ctx, cmp.Or(s.Limit, burnLimit))", "TestInterruptedInBurn"},
+		"context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(s.Limit, BurnLimit))", "context.WithTimeout(ctx, cmp.Or(s.Limit, BurnLimit))", "TestInterruptedInBurn"},
 	{"I5: work on a complete unit",
 		"if r.unit != nil && r.unit.State == records.StateComplete {", "if false {", "TestDone"},
 	{"I5: greet whatever claims a complete unit's MAC",

@@ -134,7 +134,7 @@ func (r *rig) stopAfter(step string) {
 // TestPolicyChanges resumes a unit under a profile that asks for something else.
 func TestPolicyChanges(t *testing.T) {
 	t.Parallel()
-	escrow := release.with("escrow", func(p *policy) { p.escrow = true })
+	escrow := escrowed
 	locked := release.with("one lock more", func(p *policy) {
 		p.lock = []string{"DISABLE_SDIO_HOST = true"}
 		p.word6 |= 1 << 3

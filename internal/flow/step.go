@@ -35,7 +35,7 @@ type Step struct {
 	// done must not go unrecorded.
 	Closing bool
 	// Limit bounds a step that burns, where the unit itself is at work for longer than
-	// a burn takes; zero: burnLimit.
+	// a burn takes; zero: BurnLimit.
 	Limit time.Duration
 	// Cost is the estimated time, for the remaining-time display only.
 	Cost time.Duration
@@ -43,9 +43,9 @@ type Step struct {
 	Fault fault.Code
 }
 
-// burnLimit bounds one burn step: 250 ms per program, three programs, generous
-// polling on slow links.
-const burnLimit = 60 * time.Second
+// BurnLimit bounds one burn step, from its check to its read-back: 250 ms per
+// program, three programs, generous polling on slow links.
+const BurnLimit = 60 * time.Second
 
 // step runs s on the unit: nothing if it is already done.
 func (r *runner) step(ctx context.Context, s Step) error {
@@ -56,7 +56,7 @@ func (r *runner) step(ctx context.Context, s Step) error {
 		// From the check that plans the burn to the read-back that proves it, an
 		// interruption waits: a burn nobody looked at is the one state to avoid.
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(s.Limit, burnLimit))
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(s.Limit, BurnLimit))
 		defer cancel()
 	}
 	state, err := s.Check(ctx)
