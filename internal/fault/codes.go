@@ -49,6 +49,8 @@ const (
 	PrinterFailed Code = "E605"
 	LabelMismatch Code = "E606"
 
+	NotDurable Code = "E607"
+
 	BootRefused Code = "E701"
 	BootTimeout Code = "E702"
 	BootBurnt   Code = "E703"
@@ -78,4 +80,5 @@ const (
 	StationStopped Code = "E905"
 	NotAllowed     Code = "E906"
 	SetAside       Code = "E907"
+	TakenOver      Code = "E908"
 )

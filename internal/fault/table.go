@@ -168,6 +168,10 @@ var pages = []Page{
 		"The label that was scanned does not belong to this unit.",
 		"Put the unit aside with its label for the lead.",
 		false, Error},
+	{NotDurable, Records, "records not durable",
+		"The records lie where a power cut would take them.",
+		"Keep the database on a local disk of this machine.",
+		false, Error},
 
 	{BootRefused, Boot, "unit refuses its firmware",
 		"The unit started but refused the firmware it was given.",
@@ -268,4 +272,8 @@ var pages = []Page{
 		"A person has set the unit aside.",
 		"Leave the unit aside for the lead.",
 		false, Park},
+	{TakenOver, Station, "taken over",
+		"Another program has taken up the work on this unit.",
+		"Let the other one finish it, and use one program for each slot.",
+		false, Error},
 }

@@ -82,6 +82,8 @@ var codes = []struct {
 	{records.ErrKeyNotSealed, fault.KeySafety},
 	{records.ErrUnverified, fault.KeyUncertain},
 	{records.ErrParked, fault.Contradictory}, // by another program, without a code of its own
+	{records.ErrTakenOver, fault.TakenOver},
+	{records.ErrObserved, fault.TakenOver}, // by the run that came after this one
 	{records.ErrFull, fault.DiskFull},
 	{records.ErrReadOnly, fault.DiskFull},
 	{syscall.ENOSPC, fault.DiskFull},
@@ -98,7 +100,6 @@ var codes = []struct {
 	{records.ErrKeyWords, fault.Database},
 	{records.ErrRunExists, fault.Database},
 	{records.ErrRunFinished, fault.Database},
-	{records.ErrObserved, fault.Database},
 	{records.ErrSequence, fault.Database},
 	{keys.ErrExposed, fault.KeySafety},
 	{keys.ErrBadIdentity, fault.KeySafety},

@@ -56,7 +56,8 @@ func isKeyBlock(block int) bool { return block == 1 || block == 2 }
 // IntendBurn records a burn before it is done and returns its id. Do not burn
 // when it fails. Errors: ErrKeyWords for words of a key block, ErrKeyNotSealed
 // when KeyFingerprint is not that of a key sealed for this unit and block,
-// ErrRunFinished, and those of a unit not open.
+// ErrRunFinished, ErrTakenOver when another run has reserved the unit since this one
+// did, and those of a unit not open.
 func (s *Store) IntendBurn(ctx context.Context, b BurnIntent) (int64, error) {
 	var id int64
 	err := b.check()
@@ -92,7 +93,7 @@ func (t *txn) intend(ctx context.Context, b BurnIntent) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := t.openUnit(ctx, b.UnitID); err != nil {
+	if _, err := t.unitOf(ctx, run, b.UnitID); err != nil {
 		return 0, err
 	}
 	var before, bits, fingerprint any = b.Before.String(), b.Bits.String(), nil

@@ -22,7 +22,8 @@ type Completion struct {
 // system or flash drive may keep old blocks of its own; the copy there is sealed.)
 //
 // ErrUnverified while a key was never compared, ErrKeyWords when a key block
-// still reads as anything but zeros, ErrComplete the second time. With
+// still reads as anything but zeros, ErrComplete the second time, ErrTakenOver when
+// another run has reserved the unit since. With
 // ErrNotScrubbed, and only then, the unit is complete and on disk all the same:
 // the log could not be emptied. Scrub again later; Complete of the next unit,
 // Close and Open do so too.
@@ -43,7 +44,11 @@ func (t *txn) complete(ctx context.Context, c Completion) error {
 	if err != nil {
 		return err
 	}
-	u, err := t.openUnit(ctx, c.UnitID)
+	run, _, err := t.runID(ctx, c.RunID)
+	if err != nil {
+		return err
+	}
+	u, err := t.unitOf(ctx, run, c.UnitID)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ var (
 	ErrKeyWords     = errors.New("words of a key block are not kept") // BLOCK1 and BLOCK2
 	ErrRunExists    = errors.New("run already exists")
 	ErrRunFinished  = errors.New("run is finished")
+	ErrTakenOver    = errors.New("another run has taken this unit up")
 	ErrObserved     = errors.New("burn was already observed")
 	ErrSequence     = errors.New("event out of sequence")
 	ErrTooMany      = errors.New("too many matches")

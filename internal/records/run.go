@@ -143,6 +143,23 @@ func (t *txn) unfinishedRun(ctx context.Context, run string) (int64, error) {
 	return id, err
 }
 
+// unitOf is openUnit for a run that is to act on it, with ErrTakenOver beside any other
+// error when the run is no longer the last to have reserved the unit. Two stations may
+// see one unit, over a line that both can open or when a slow one wakes up: only the
+// one that came last goes on.
+func (t *txn) unitOf(ctx context.Context, run, unitID int64) (Unit, error) {
+	u, err := t.openUnit(ctx, unitID)
+	if errors.Is(err, ErrNotFound) {
+		return u, err
+	}
+	var last int64
+	lost := t.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM runs WHERE unit_id = ?", unitID).Scan(&last)
+	if lost == nil && last != run {
+		lost = ErrTakenOver
+	}
+	return u, errors.Join(lost, err)
+}
+
 // noteInserted enters the row that an INSERT made in the ledger; it takes the
 // INSERT's results as they come.
 func (t *txn) noteInserted(ctx context.Context, table string, res sql.Result, err error) error {
