@@ -115,7 +115,7 @@ func (a *app) prepareBatch(ctx context.Context, f batchFlags) (floor.Config, fun
 		return floor.Config{}, none, err
 	}
 	run := flow.Config{Job: j, Operator: f.operator, Version: version(), Now: time.Now, Rand: rand.Reader}
-	closeAll, err := a.openRecords(ctx, p, &run)
+	closeAll, err := a.openRecords(ctx, p, &run, portsOf(slots)...)
 	if err != nil {
 		return floor.Config{}, none, err
 	}
@@ -157,6 +157,14 @@ func (a *app) slots(p *station.Profile, yes bool) ([]floor.Slot, error) {
 		})
 	}
 	return out, nil
+}
+
+// portsOf are the ports of slots.
+func portsOf(slots []floor.Slot) (ports []string) {
+	for _, s := range slots {
+		ports = append(ports, s.Port)
+	}
+	return ports
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

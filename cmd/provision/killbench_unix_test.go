@@ -140,7 +140,7 @@ func (b *killBench) station(settings ...string) *exec.Cmd {
 	cmd := exec.Command("provision", "run", "--station", "line.toml", "--port", b.port, "--json")
 	cmd.Dir = b.dir
 	cmd.Env = append(os.Environ(), "HOME="+b.dir, "XDG_STATE_HOME="+filepath.Join(b.dir, ".state"), "TMPDIR="+filepath.Join(b.dir, "tmp"),
-		"USER=anna", "PROVISION_SIM_DIR=", "PROVISION_STATION=", "PROVISION_DB=")
+		"USER=anna", "PROVISION_SIM_DIR=", "PROVISION_STATION=", "PROVISION_DB=", envMemory+"=1")
 	cmd.Env = append(cmd.Env, settings...)
 	return cmd
 }

@@ -152,7 +152,7 @@ func (a *app) prepare(ctx context.Context, f *runFlags) (flow.Config, func(), er
 		RunID: newRunID(), Version: version(), Now: time.Now, Rand: rand.Reader,
 		Open: func(context.Context) (esptool.Port, error) { return openPort(f.port, opts...) },
 	}
-	closeAll, err := a.openRecords(ctx, p, &cfg)
+	closeAll, err := a.openRecords(ctx, p, &cfg, f.port)
 	if err != nil {
 		return flow.Config{}, none, err
 	}

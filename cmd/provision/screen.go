@@ -149,7 +149,7 @@ func (a *app) liveScreen(ctx context.Context, path string, f screenFlags) error 
 		return err
 	}
 	run := flow.Config{Job: j, Operator: systemUser(), Version: version(), Now: time.Now, Rand: rand.Reader}
-	closeAll, err := a.openRecords(ctx, p, &run)
+	closeAll, err := a.openRecords(ctx, p, &run, portsOf(slots)...)
 	if err != nil {
 		return err
 	}

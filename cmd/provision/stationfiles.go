@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"provision/internal/fault"
 	"provision/internal/flow"
@@ -42,14 +43,28 @@ func loadProfile(path string) (*station.Profile, error) {
 	return nil, fault.New(fault.BadProfile, "", err)
 }
 
+// durable is whether the place of a database keeps what was committed to it.
+var durable = records.Durable
+
 // openRecords opens the database and the station's identity, and notes the
-// database for look-ups that name none.
-func (a *app) openRecords(ctx context.Context, p *station.Profile, cfg *flow.Config) (func(), error) {
+// database for look-ups that name none. Where one of the ports may have a real unit
+// at it, the database has to lie where a commit outlives the power.
+func (a *app) openRecords(ctx context.Context, p *station.Profile, cfg *flow.Config, ports ...string) (func(), error) {
+	if !cfg.DryRun && !allVirtual(ports) {
+		if err := durable(p.Records.Database); err != nil {
+			return nil, flow.AsFault(err, fault.Database)
+		}
+	}
 	closeAll, err := a.openRecordsQuietly(ctx, p, cfg)
 	if err == nil && cfg.Records != nil {
 		rememberDatabase(p.Records.Database)
 	}
 	return closeAll, err
+}
+
+// allVirtual reports whether there are only virtual units at these ports.
+func allVirtual(ports []string) bool {
+	return !slices.ContainsFunc(ports, func(port string) bool { return !isVirtual(port) })
 }
 
 // openRecordsQuietly opens the database and the station's identity. A dry run reads

@@ -84,6 +84,7 @@ var codes = []struct {
 	{records.ErrParked, fault.Contradictory}, // by another program, without a code of its own
 	{records.ErrTakenOver, fault.TakenOver},
 	{records.ErrObserved, fault.TakenOver}, // by the run that came after this one
+	{records.ErrNotDurable, fault.NotDurable},
 	{records.ErrFull, fault.DiskFull},
 	{records.ErrReadOnly, fault.DiskFull},
 	{syscall.ENOSPC, fault.DiskFull},
