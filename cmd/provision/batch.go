@@ -124,6 +124,10 @@ func (a *app) prepareBatch(ctx context.Context, f batchFlags) (floor.Config, fun
 		closeAll()
 		return floor.Config{}, none, err
 	}
+	if err := a.tellUnfinished(ctx, run.Records); err != nil {
+		closeAll()
+		return floor.Config{}, none, err
+	}
 	for _, s := range slots {
 		if err := a.blankVirtualChip(s.Port); err != nil {
 			closeAll()

@@ -136,7 +136,7 @@ Start here:
 	})
 	root.SetHelpCommand(a.help())
 	root.AddCommand(
-		a.demo(), a.run(), a.batch(), a.status(), a.lookup(), a.history(), a.records(),
+		a.demo(), a.run(), a.batch(), a.status(), a.lookup(), a.history(), a.unfinished(), a.records(),
 		a.station(), a.ports(), a.secure(), a.image(), a.partition(),
 		a.park(), a.release(), a.efuse(), a.ota(), a.sim(), a.keys(), a.people(), a.version(),
 	)

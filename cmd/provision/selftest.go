@@ -13,6 +13,7 @@ import (
 	"provision/internal/flashcrypt"
 	"provision/internal/floor"
 	"provision/internal/flow"
+	"provision/internal/job"
 	"provision/internal/keys"
 	"provision/internal/label"
 	"provision/internal/people"
@@ -87,7 +88,8 @@ func (t selfTest) database(ctx context.Context) {
 		t.bad("database", fault.CodeOf(flow.AsFault(err, fault.Database)), err)
 		return
 	}
-	t.line("database", checkOK, "%d ms", took.Milliseconds())
+	t.line("database", checkOK, "%d", h.Head.N)
+	t.synced(took)
 	state := checkOK
 	if h.FreeBytes < lowSpace {
 		state = checkWarn
@@ -98,6 +100,16 @@ func (t selfTest) database(ctx context.Context) {
 		return
 	}
 	t.line("clock", checkOK, "%s", began.Local().Format("2006-01-02 15:04"))
+}
+
+// synced tells how long a commit took to reach the disk, and warns where it does not
+// reach one: there only virtual units are worked on.
+func (t selfTest) synced(took time.Duration) {
+	if err := durable(t.store.Path()); err != nil {
+		t.line("sync", checkWarn, "%v", err)
+		return
+	}
+	t.line("sync", checkOK, "%d ms", took.Milliseconds())
 }
 
 // keysAndImages checks the algorithms against their known answers, the identity
@@ -113,7 +125,7 @@ func (t selfTest) keysAndImages(context.Context) {
 	} else {
 		t.line("keys", checkOK, "")
 	}
-	_, problems, err := checkedJob(t.profile)
+	j, problems, err := checkedJob(t.profile)
 	switch {
 	case err != nil:
 		t.bad("images", fault.CodeOf(err), err)
@@ -121,6 +133,21 @@ func (t selfTest) keysAndImages(context.Context) {
 		t.bad("images", fault.CodeOf(problems), problems)
 	default:
 		t.line("images", checkOK, "%s", t.profile.Job.ID)
+		t.signer(j)
+	}
+}
+
+// signer tells whose signature the units will look for, by the start of the key's
+// fingerprint. That the app carries it was checked with the images.
+func (t selfTest) signer(j *job.Job) {
+	for _, f := range j.Facts {
+		if app := f.Facts.App; app != nil && app.Signer != "" {
+			t.line("signer", checkOK, "%.16s", app.Signer)
+			return
+		}
+	}
+	if t.profile.SecureBoot.Version > 0 {
+		t.line("signer", checkWarn, "")
 	}
 }
 

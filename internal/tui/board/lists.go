@@ -78,6 +78,9 @@ func (p painter) checkLines(w int) []line {
 			mark = map[string]string{"✓": "v", "!": "!", "✗": "x"}[mark]
 		}
 		out = append(out, line{{st: st, text: " " + mark + " "}, {st: st &^ inverse, text: " " + fill(p.word(c.Name), 26)}, {st: plain, text: " " + c.Text}})
+		if do := c.Name + "_do"; c.State != "ok" && p.tx.Has(do) {
+			out = append(out, wrapped(dim, "     "+p.tx.Text(do), w)...)
+		}
 	}
 	switch {
 	case !p.tested:

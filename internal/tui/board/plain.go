@@ -47,7 +47,11 @@ func sentences(before model, p painter, ev shift.Event) []string {
 	case shift.CheckLine:
 		if ev.Check != nil {
 			out := p.tx.Text("plain.check", "name", p.word(ev.Check.Name), "state", p.tx.Text("plain."+ev.Check.State))
-			return []string{strings.TrimSpace(out + " " + ev.Check.Text)}
+			said := []string{strings.TrimSpace(out + " " + ev.Check.Text)}
+			if do := ev.Check.Name + "_do"; ev.Check.State != "ok" && p.tx.Has(do) {
+				said = append(said, p.tx.Text(do))
+			}
+			return said
 		}
 	case shift.MachineState:
 		return p.machineSentences(before, ev)

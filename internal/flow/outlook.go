@@ -1,0 +1,74 @@
+package flow
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"provision/internal/fault"
+	"provision/internal/records"
+)
+
+// Outlook is what the records alone say of a unit that is not finished, for whoever
+// starts a station: where the work on it stood, and the one next action. What is left
+// to do is read from the unit when it is there, never from here.
+type Outlook struct {
+	Serial string        `json:"serial"`
+	MAC    string        `json:"mac"`
+	State  records.State `json:"state"` // open or parked
+	Code   string        `json:"code,omitempty"`
+	Since  time.Time     `json:"since"` // when it was begun
+	Stands string        `json:"stands"`
+	Next   string        `json:"next"`
+}
+
+// Unfinished lists the units that are begun and not complete, the oldest first: those
+// that go on when they are put in, then those that wait for a person.
+func Unfinished(ctx context.Context, store *records.Store) ([]Outlook, error) {
+	open, err := store.OpenUnits(ctx)
+	if err != nil {
+		return nil, err
+	}
+	parked, err := store.ParkedUnits(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Outlook
+	for _, u := range append(open, parked...) {
+		burns, err := store.Burns(ctx, u.ID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, outlook(u, burns))
+	}
+	return out, nil
+}
+
+// outlook is that of a unit with those burns on record.
+func outlook(u records.Unit, burns []records.Burn) Outlook {
+	o := Outlook{Serial: u.Serial, MAC: u.MAC, State: u.State, Code: u.ParkCode, Since: u.CreatedAt}
+	var last records.Burn
+	if len(burns) > 0 {
+		last = burns[len(burns)-1]
+	}
+	switch {
+	case last.ID == 0:
+		o.Stands = "nothing is burnt"
+	case last.ObservedAt.IsZero():
+		o.Stands = fmt.Sprintf("cut inside %q", last.Step)
+	default:
+		o.Stands = fmt.Sprintf("came as far as %q", last.Step)
+	}
+	switch {
+	case u.State == records.StateParked:
+		o.Stands = u.ParkReason
+		page, _ := fault.Lookup(fault.Code(u.ParkCode))
+		o.Next = fmt.Sprintf("%s To let it go on: provision release %s --person NAME --reason TEXT", cmp.Or(page.Do, "A person decides."), u.MAC)
+	case last.Step == closeDownload:
+		o.Next = "put it in with its serial number: if it is closed already (E108), it is set aside for a person"
+	default:
+		o.Next = "put it in again: its fuses and flash are read, and what is missing is done, under the same number and keys"
+	}
+	return o
+}

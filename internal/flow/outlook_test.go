@@ -1,0 +1,61 @@
+package flow_test
+
+import (
+	"math/big"
+	"strings"
+	"testing"
+
+	"provision/internal/flow"
+	"provision/internal/records"
+	"provision/internal/simulator"
+)
+
+// TestUnfinished: whoever starts a station is told of every unit that was begun and
+// is not complete, where it stood, and what to do.
+func TestUnfinished(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, closed)
+	for _, c := range []struct {
+		name   string
+		burn   int // the one the power goes in
+		mask   int64
+		then   string // the verdict of the run after that
+		state  records.State
+		stands string
+		next   string
+	}{
+		{"cut in a burn", 5, 0, "", records.StateOpen, `cut inside "read-protect BLOCK2"`, "put it in again"},
+		{"cut at the door", 12, 0, "", records.StateOpen, `cut inside "burn UART_DOWNLOAD_DIS"`, "with its serial number"},
+		{"closed, not recorded", 12, 1, "PARK", records.StateParked, "was to be closed and was cut before that was recorded", "provision release 24:0a:c4:"},
+		{"finished since", 5, 0, "PASS", "", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				cut := simulator.CutBurn{Burn: c.burn, Mask: big.NewInt(c.mask)}
+				r := newRig(t, closed, j, simulator.WithFaults(simulator.Faults{CutBurn: []simulator.CutBurn{cut}}))
+				if res := r.run(); res.Verdict != "ERROR" {
+					t.Fatalf("cut, the run ended as %s: %v", res.Verdict, res.Err)
+				}
+				r.chip.PowerCycle()
+				if c.then != "" {
+					if res := r.run(); res.Verdict != c.then {
+						t.Fatalf("the next run ended as %s: %v", res.Verdict, res.Err)
+					}
+				}
+				found, err := flow.Unfinished(t.Context(), r.store)
+				check(t, err)
+				if c.state == "" {
+					if len(found) > 0 {
+						t.Errorf("a finished unit is told of: %+v", found)
+					}
+					return
+				}
+				if len(found) != 1 || found[0].Serial != r.serial || found[0].MAC != r.mac() || found[0].State != c.state ||
+					!strings.Contains(found[0].Stands, c.stands) || !strings.Contains(found[0].Next, c.next) {
+					t.Errorf("told of %+v", found)
+				}
+			})
+		})
+	}
+}
