@@ -38,6 +38,7 @@ type killBench struct {
 	unit *judge.Unit
 	own  keys.Identity // the owner's
 
+	at     *exec.Cmd // the station at work
 	served *simulator.Chip
 	held   []map[string][]byte // the station's files, as they lay there after each kill
 	said   []string            // everything it printed
@@ -161,7 +162,14 @@ type ending struct {
 // run lets the station work. After a delay that is not 0 it is killed.
 func (b *killBench) run(delay time.Duration, settings ...string) ending {
 	b.t.Helper()
+	return b.end(delay, func() error { return b.at.Process.Kill() }, settings...)
+}
+
+// end is run with another end than kill -9.
+func (b *killBench) end(delay time.Duration, end func() error, settings ...string) ending {
+	b.t.Helper()
 	cmd := b.station(settings...)
+	b.at = cmd
 	var out, told bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &told
 	began := time.Now()
@@ -170,7 +178,7 @@ func (b *killBench) run(delay time.Duration, settings ...string) ending {
 	if delay > 0 {
 		limit = delay
 	}
-	killer := time.AfterFunc(limit, func() { _ = cmd.Process.Kill() })
+	killer := time.AfterFunc(limit, func() { _ = end() })
 	_ = cmd.Wait() // how it ended is in ProcessState
 	killer.Stop()
 	e := ending{took: time.Since(began), exit: cmd.ProcessState.ExitCode()}
