@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"provision/internal/fault"
 	"provision/internal/flow"
@@ -118,8 +119,17 @@ func sealingIdentity(p *station.Profile, dryRun bool) (keys.Identity, error) {
 	return id, nil
 }
 
+// leftoverAge is how old a file has to be to be nobody's: making an identity takes
+// less than a second.
+const leftoverAge = time.Hour
+
 // stationIdentity loads the station's identity, and makes it the first time.
 func stationIdentity(path string, create bool) (keys.Identity, error) {
+	if create {
+		if err := keys.RemoveLeftovers(path, time.Now().Add(-leftoverAge)); err != nil {
+			return keys.Identity{}, err
+		}
+	}
 	id, err := keys.LoadIdentity(path)
 	if !errors.Is(err, fs.ErrNotExist) || !create {
 		return id, err

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"filippo.io/age"
 )
@@ -74,11 +77,35 @@ func createIdentity(path, comment string) (Identity, error) {
 	return newIdentity(key), nil
 }
 
+// leftover is how an identity is called while it is written.
+const leftover = ".identity-"
+
+// RemoveLeftovers deletes what a program that was killed while it made an identity
+// left beside path: a secret key that nobody uses. Only files from before a time go:
+// younger ones may be another program's that is at it now.
+func RemoveLeftovers(path string, before time.Time) error {
+	dir := filepath.Dir(path)
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), leftover) || !entry.Type().IsRegular() {
+			continue
+		}
+		info, gone := entry.Info()
+		if gone == nil && info.ModTime().Before(before) {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, entry.Name())))
+		}
+	}
+	return err
+}
+
 // writeNew makes a file readable by its owner alone: written beside, synced, then
 // linked to its name, which unlike a rename fails where the name is taken.
 func writeNew(path string, data []byte) (err error) {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".identity-*") // mode 0600
+	f, err := os.CreateTemp(dir, leftover+"*") // mode 0600
 	if err != nil {
 		return err
 	}
