@@ -97,5 +97,5 @@ func (i *interrupts) still() string {
 		}
 	}
 	return fmt.Sprintf("still waiting for the read-back of fuses that are being burnt (%s): whoever stops here leaves a unit that nobody has looked at; "+
-		"it ends by itself, within %v at the latest", strings.Join(burns, ", "), flow.BurnLimit)
+		"it ends by itself, a burn within %v, a unit that encrypts itself when that is done", strings.Join(burns, ", "), flow.BurnLimit)
 }

@@ -41,7 +41,7 @@ func (r *runner) convertStep() Step {
 	c := r.cfg.Job.Conversion
 	return Step{
 		Name: letEncrypt, Burns: true, Fault: fault.NotEncrypted,
-		Cost: conversionTime(c.Bytes), Limit: conversionLimit(c.Most) + burnLimit,
+		Cost: conversionTime(c.Bytes), Limit: conversionLimit(c.Most) + BurnLimit,
 		Check: func(ctx context.Context) (State, error) {
 			if err := r.readWords(ctx); err != nil {
 				return Needed, err
