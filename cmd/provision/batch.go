@@ -23,6 +23,9 @@ import (
 // pollPeriod is how often an empty slot is looked at.
 const pollPeriod = 500 * time.Millisecond
 
+// runsPerAttempt: the floor itself tries a transient fault once more.
+const runsPerAttempt = 2
+
 // batchFlags are the flags of batch.
 type batchFlags struct {
 	station, input, db, operator string
@@ -114,7 +117,10 @@ func (a *app) prepareBatch(ctx context.Context, f batchFlags) (floor.Config, fun
 	if err != nil {
 		return floor.Config{}, none, err
 	}
-	run := flow.Config{Job: j, Operator: f.operator, Version: version(), Now: time.Now, Rand: rand.Reader}
+	run := flow.Config{
+		Job: j, Operator: f.operator, Version: version(), Now: time.Now, Rand: rand.Reader,
+		Attempts: runsPerAttempt * p.Screen.Attempts,
+	}
 	closeAll, err := a.openRecords(ctx, p, &run, portsOf(slots)...)
 	if err != nil {
 		return floor.Config{}, none, err

@@ -148,7 +148,7 @@ func (a *app) prepare(ctx context.Context, f *runFlags) (flow.Config, func(), er
 		return flow.Config{}, none, err
 	}
 	cfg := flow.Config{
-		Job: j, Reset: reset, PortName: f.port, Serial: f.serial, Operator: f.operator, DryRun: f.dryRun,
+		Job: j, Reset: reset, PortName: f.port, Serial: f.serial, Operator: f.operator, DryRun: f.dryRun, Attempts: p.Screen.Attempts,
 		RunID: newRunID(), Version: version(), Now: time.Now, Rand: rand.Reader,
 		Open: func(context.Context) (esptool.Port, error) { return openPort(f.port, opts...) },
 	}

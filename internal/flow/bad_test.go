@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"provision/internal/flow"
 	"provision/internal/job"
@@ -107,6 +108,40 @@ func TestWornFlash(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestThreeFailures: a unit that has failed three times is set aside, whoever tries it
+// again, until a person lets it go on; then it has three more.
+func TestThreeFailures(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	worn := wornPlaces(t, release, j)[:1]
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, release, j, simulator.WithFaults(simulator.Faults{WornSectors: worn}))
+		try := func() flow.Result {
+			cfg := r.config()
+			cfg.Attempts = 3
+			return flow.Run(t.Context(), cfg)
+		}
+		for round := range 2 {
+			for n := range 3 {
+				if res := try(); res.Verdict != "FAIL" || res.Code != "E402" {
+					t.Fatalf("attempt %d ended as %s %s: %v", n+1, res.Verdict, res.Code, res.Err)
+				}
+				_, err := r.store.ParkingOf(t.Context(), r.mac())
+				if parked := err == nil; parked != (n == 2) {
+					t.Errorf("round %d, after attempt %d it is parked: %v", round, n+1, parked)
+				}
+			}
+			r.mustWriteNothing(func() {
+				if res := try(); res.Verdict != "PARK" || res.Code != "E210" {
+					t.Errorf("attempt 4 ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+				}
+			})
+			time.Sleep(time.Minute)
+			r.release()
+		}
+	})
 }
 
 // wornPlaces is one address in each region that is to hold a set bit 0, which is

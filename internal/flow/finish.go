@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -204,10 +205,32 @@ func (r *runner) conclude(ctx context.Context, res Result) error {
 	err := r.cfg.Records.FinishRun(ctx, records.Finish{
 		RunID: r.cfg.RunID, At: r.cfg.Now(), Verdict: records.Verdict(res.Verdict), Code: string(res.Code), Reason: reason, MAC: r.tried(res),
 	})
+	if err == nil {
+		parked = errors.Join(parked, r.usedUp(ctx, res))
+	}
 	if err := errors.Join(parked, err); err != nil {
 		return asFault("record", err, fault.Database)
 	}
 	return nil
+}
+
+// usedUp sets a unit aside that has failed as often as it may. The verdict of this run
+// stays what it is; the next contact says why nothing is done.
+func (r *runner) usedUp(ctx context.Context, res Result) error {
+	mac := r.tried(res)
+	if r.cfg.Attempts == 0 || mac == "" || r.parked || setAside(res) {
+		return nil
+	}
+	n, err := r.cfg.Records.Attempts(ctx, mac)
+	if err != nil || n < r.cfg.Attempts {
+		return err
+	}
+	reason := fmt.Sprintf("%d runs without success, the last: %s", n, res.Text)
+	err = r.cfg.Records.Park(ctx, records.Parking{MAC: mac, RunID: r.cfg.RunID, Code: string(fault.FailedTooOften), Reason: reason, At: r.cfg.Now()})
+	if err != nil {
+		return err
+	}
+	return r.warn(ctx, "record", fmt.Sprintf("%s is set aside (%s): %s", cmp.Or(r.serial, mac), fault.FailedTooOften, reason))
 }
 
 // tried is the unit that the run counts for: the one that told its MAC, else the one

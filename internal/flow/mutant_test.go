@@ -16,6 +16,12 @@ var mutants = []mutant{
 		"id, err := r.intend(ctx, step, b, facts)", "id, err := int64(0), error(nil)", "TestBeforeEachBurn"},
 	{"I2: burn although the intent was refused",
 		`return fmt.Errorf("not burning, the intent is not on disk: %w", err)`, `_ = fmt.Errorf`, "TestRecordsRefuse"},
+	{"I2: commit without a sync",
+		`{"synchronous", "FULL", int64(2)}`, `{"synchronous", "OFF", int64(0)}`, "TestStorage$/power_cut,_nothing"},
+	{"I2: an intent for a key that is not sealed",
+		"if err == nil && !sealed {", "if false {", "TestIntendBurnRefuses"},
+	{"I4: two runs burn one unit",
+		"if lost == nil && last != run {", "if false {", "TestTwoStationsOneUnit"},
 	{"I2: go on with keys that were not sealed",
 		"if err := r.seal(ctx, name); err != nil {", "if err := r.reopen(ctx, name); err != nil {", "TestPass|TestBeforeEachBurn"},
 	{"I3: hide a key that the records do not have as compared",
@@ -73,13 +79,16 @@ type mutant struct {
 	killed   string // by which tests, as -run takes them
 }
 
-// file is the one source file of this package that has the line to be changed.
+// file is the one source file, of this package or the records, that has the line to be
+// changed.
 func (m mutant) file(t *testing.T) (path, source string) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	check(t, err)
+	stored, err := filepath.Glob("../records/*.go")
+	check(t, err)
 	found := 0
-	for _, name := range files {
+	for _, name := range append(files, stored...) {
 		text, err := os.ReadFile(name)
 		check(t, err)
 		if n := strings.Count(string(text), m.old); n > 0 && !strings.HasSuffix(name, "_test.go") {
@@ -101,10 +110,10 @@ func (m mutant) test(t *testing.T) (output string, err error) {
 	here, err := filepath.Abs(path)
 	check(t, err)
 	dir := t.TempDir()
-	changed, overlay := filepath.Join(dir, path), filepath.Join(dir, "overlay.json")
+	changed, overlay := filepath.Join(dir, filepath.Base(path)), filepath.Join(dir, "overlay.json")
 	check(t, os.WriteFile(changed, []byte(strings.Replace(source, m.old, m.new, 1)), 0o600))
 	check(t, os.WriteFile(overlay, mustJSON(t, map[string]any{"Replace": map[string]string{here: changed}}), 0o600))
-	out, err := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-run", m.killed, ".").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-run", m.killed, ".", "../records").CombinedOutput()
 	return string(out), err
 }
 

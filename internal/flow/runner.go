@@ -33,6 +33,7 @@ type Config struct {
 	Serial   string // as given; empty: the profile's source, or the unit's own when it is known
 	Operator string
 	DryRun   bool // read and plan, write nothing anywhere
+	Attempts int  // so many runs that failed, since the unit was last released or passed, set it aside; 0: never
 
 	RunID   string // unique for ever
 	Version string // of this program
