@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,20 @@ import (
 
 // everyFrame turns a sample of cuts into all of them (docs/evidence.md).
 var everyFrame = os.Getenv("PROVISION_CAMPAIGN") != ""
+
+// everyNth thins a campaign out, for a machine that has other work to do: of all cuts
+// it tries every N-th.
+var everyNth = sync.OnceValue(func() int {
+	text := os.Getenv("PROVISION_CAMPAIGN_EVERY")
+	n, err := strconv.Atoi(text)
+	switch {
+	case text == "":
+		return 1
+	case err != nil || n < 1:
+		panic("PROVISION_CAMPAIGN_EVERY is not a number from 1 on: " + text)
+	}
+	return n
+})
 
 // maxRuns is how often a unit is taken up again before it counts as lost.
 const maxRuns = 6
@@ -235,10 +250,11 @@ func sample[T any](all []T, n int) []T {
 	return out
 }
 
-// fewer is all in a full campaign, else n where there are so many.
+// fewer is all in a full campaign, or the N-th part of it, else n where there are so
+// many.
 func fewer(all, n int) int {
 	if everyFrame {
-		return all
+		return max((all+everyNth()-1)/everyNth(), min(all, 1))
 	}
 	return min(all, max(n/thin, 1))
 }
