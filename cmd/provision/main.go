@@ -138,7 +138,7 @@ Start here:
 	root.AddCommand(
 		a.demo(), a.run(), a.batch(), a.status(), a.lookup(), a.history(), a.unfinished(), a.records(),
 		a.station(), a.ports(), a.secure(), a.image(), a.partition(),
-		a.park(), a.release(), a.efuse(), a.ota(), a.sim(), a.keys(), a.people(), a.version(),
+		a.park(), a.release(), a.vouch(), a.efuse(), a.ota(), a.sim(), a.keys(), a.people(), a.version(),
 	)
 	wrongArgsAreUsage(root)
 	return root

@@ -46,6 +46,10 @@ func Connect(ctx context.Context, port Port, cfg Config) (*Device, error) {
 	return d, nil
 }
 
+// Unreached is a Device for a chip that Connect does not reach, since its download mode
+// is closed (ErrDownloadDisabled): only Run and Console lead anywhere.
+func Unreached(port Port, cfg Config) *Device { return newDevice(port, cfg) }
+
 // Reconnect puts the chip back into download mode after Run, a lost link or a
 // power cycle, at the speed of before where that still works, and attaches the
 // flash again if it was. Errors are those of Connect, and ErrOtherChip when

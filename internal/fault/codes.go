@@ -11,6 +11,7 @@ const (
 	LinkLost         Code = "E107"
 	DownloadDisabled Code = "E108"
 	UnitChanged      Code = "E109"
+	StillOpen        Code = "E110"
 
 	WrongChip      Code = "E201"
 	WrongRevision  Code = "E202"

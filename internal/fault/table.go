@@ -39,6 +39,10 @@ var pages = []Page{
 		"The unit in the slot is not the one the work began on.",
 		"Put the first unit back, or start again with this one.",
 		true, Error},
+	{StillOpen, Link, "not closed yet",
+		"The unit still answers the station, so nobody has to vouch for it.",
+		"Run it as any other unit: it goes on where it stands.",
+		false, Input},
 
 	{WrongChip, Part, "wrong chip",
 		"This is not an ESP32.",

@@ -64,6 +64,10 @@ func outlook(u records.Unit, burns []records.Burn) Outlook {
 	case u.State == records.StateParked:
 		o.Stands = u.ParkReason
 		page, _ := fault.Lookup(fault.Code(u.ParkCode))
+		if fault.Code(u.ParkCode) == fault.DownloadDisabled {
+			o.Next = fmt.Sprintf("start it: when it is seen to run and its label says %s, provision vouch %s --station FILE --port PORT --person NAME --reason TEXT", u.Serial, u.Serial)
+			break
+		}
 		o.Next = fmt.Sprintf("%s To let it go on: provision release %s --person NAME --reason TEXT", cmp.Or(page.Do, "A person decides."), u.MAC)
 	case last.Step == closeDownload:
 		o.Next = "put it in with its serial number: if it is closed already (E108), it is set aside for a person"

@@ -26,7 +26,7 @@ func TestUnfinished(t *testing.T) {
 	}{
 		{"cut in a burn", 5, 0, "", records.StateOpen, `cut inside "read-protect BLOCK2"`, "put it in again"},
 		{"cut at the door", 12, 0, "", records.StateOpen, `cut inside "burn UART_DOWNLOAD_DIS"`, "with its serial number"},
-		{"closed, not recorded", 12, 1, "PARK", records.StateParked, "was to be closed and was cut before that was recorded", "provision release 24:0a:c4:"},
+		{"closed, not recorded", 12, 1, "PARK", records.StateParked, "was to be closed and was cut before that was recorded", "provision vouch SN-0001 "},
 		{"finished since", 5, 0, "PASS", "", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

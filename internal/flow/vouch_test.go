@@ -1,0 +1,103 @@
+package flow_test
+
+import (
+	"math/big"
+	"testing"
+
+	"provision/internal/fault"
+	"provision/internal/flow"
+	"provision/internal/records"
+	"provision/internal/simulator"
+)
+
+// cutAtTheDoor is a unit that lost its power inside the burn of UART_DOWNLOAD_DIS, and
+// got it back. taken says whether the fuse took.
+func cutAtTheDoor(t *testing.T, taken bool) *rig {
+	t.Helper()
+	cut := simulator.CutBurn{Burn: 12, Mask: new(big.Int)}
+	if taken {
+		cut.Mask = big.NewInt(1)
+	}
+	r := newRig(t, closed, newJob(t, closed), simulator.WithFaults(simulator.Faults{CutBurn: []simulator.CutBurn{cut}}))
+	if res := r.run(); res.Verdict != "ERROR" {
+		t.Fatalf("cut, the run ended as %s: %v", res.Verdict, res.Err)
+	}
+	r.chip.PowerCycle()
+	return r
+}
+
+func (r *rig) vouch() flow.Result {
+	r.events = nil
+	return flow.Vouch(r.t.Context(), r.config(), flow.Voucher{Person: "lead", Reason: "the label"})
+}
+
+// TestVouch: a unit that was closed and not recorded is complete when it is seen to be
+// closed and to start, and somebody stands for its number; whether it was set aside
+// meanwhile or not.
+func TestVouch(t *testing.T) {
+	t.Parallel()
+	for _, parked := range []bool{true, false} {
+		inBubble(t, func(t *testing.T) {
+			r := cutAtTheDoor(t, true)
+			if parked {
+				r.mustRun("PARK", "E108")
+			}
+			if res := r.vouch(); res.Verdict != "PASS" || res.Serial != r.serial {
+				t.Fatalf("it ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+			}
+			r.mustBeSecured(true)
+			r.mustTellItAll()
+			runs, err := r.store.Runs(t.Context(), records.RunFilter{MAC: r.mac()})
+			check(t, err)
+			if runs[0].Reason != "lead vouches that this is SN-0001: the label" {
+				t.Errorf("on record is %q", runs[0].Reason)
+			}
+			if res := r.vouch(); res.Verdict != "DONE" {
+				t.Errorf("once more, it ended as %s: %v", res.Verdict, res.Err)
+			}
+		})
+	}
+}
+
+// TestVouchRefuses: nobody can vouch for what is seen otherwise, or can still be read.
+func TestVouchRefuses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		rig  func(t *testing.T) *rig
+		want fault.Code
+	}{
+		{"it still answers", func(t *testing.T) *rig { return cutAtTheDoor(t, false) }, fault.StillOpen},
+		{"it was cut before", func(t *testing.T) *rig {
+			r := newRig(t, closed, newJob(t, closed), simulator.WithFaults(simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: 9}}}))
+			r.run()
+			r.chip.PowerCycle()
+			return r
+		}, fault.StillOpen},
+		{"it does not start", func(t *testing.T) *rig {
+			r := cutAtTheDoor(t, true)
+			check(t, r.chip.SetFlash(0x10000, make([]byte, 4096)))
+			return r
+		}, fault.BootRefused},
+		{"it is set aside for something else", func(t *testing.T) *rig {
+			r := cutAtTheDoor(t, true)
+			check(t, r.store.Park(t.Context(), records.Parking{MAC: r.mac(), Code: string(fault.SetAside), Reason: "dropped", At: r.config().Now()}))
+			return r
+		}, fault.Contradictory},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				r := c.rig(t)
+				res := r.vouch()
+				if res.Code != c.want || res.Verdict == "PASS" {
+					t.Errorf("it ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+				}
+				if u := r.unit(); u.State == records.StateComplete {
+					t.Error("the unit is complete on record")
+				}
+				r.mustKeepKeys()
+			})
+		})
+	}
+}
