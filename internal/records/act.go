@@ -32,9 +32,9 @@ func (t *txn) saveAct(ctx context.Context, a Act) error {
 	if a.Kind == "" || a.Slot < 0 {
 		return fmt.Errorf("%w: kind %q, slot %d", ErrInvalid, a.Kind, a.Slot)
 	}
-	res, err := t.ExecContext(ctx, `INSERT INTO acts (at, station, slot, person, role, kind, reason, subject, detail)
+	_, err = t.insert(ctx, "acts", `INSERT INTO acts (at, station, slot, person, role, kind, reason, subject, detail)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, at, a.Station, a.Slot, a.Person, a.Role, a.Kind, a.Reason, a.Subject, a.Detail)
-	return t.noteInserted(ctx, "acts", res, err)
+	return err
 }
 
 // ActFilter narrows a list of acts; zero fields do not.

@@ -31,9 +31,9 @@ func fill(t testing.TB, s *Store, first, n int) {
 func fillOne(t testing.TB, tx *txn, e example) error {
 	ctx := t.Context()
 	at := noon.Add(time.Duration(e.n) * time.Minute)
-	res, err := tx.ExecContext(ctx, `INSERT INTO runs (run, started_at, station, slot, port, profile_name, profile_sha256, version, operator)
+	_, err := tx.insert(ctx, "runs", `INSERT INTO runs (run, started_at, station, slot, port, profile_name, profile_sha256, version, operator)
 		VALUES (?, ?, 'line 1', 1, 'sim:unit', 'demo', ?, 'test', 'mia')`, e.run, at.Format(timeLayout), sum("profile"))
-	if err := tx.noteInserted(ctx, "runs", res, err); err != nil {
+	if err != nil {
 		return err
 	}
 	u, err := tx.reserve(ctx, e.run, e.unit(), at)

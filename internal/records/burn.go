@@ -103,13 +103,9 @@ func (t *txn) intend(ctx context.Context, b BurnIntent) (int64, error) {
 			return 0, err
 		}
 	}
-	res, err := t.ExecContext(ctx, `INSERT INTO burns (run_id, unit_id, step, block, words_before, words_bits,
+	return t.insert(ctx, "burns", `INSERT INTO burns (run_id, unit_id, step, block, words_before, words_bits,
 		key_fingerprint, intended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		run, b.UnitID, b.Step, b.Block, before, bits, fingerprint, at)
-	if err := t.noteInserted(ctx, "burns", res, err); err != nil {
-		return 0, err
-	}
-	return res.LastInsertId()
 }
 
 // sealedFor makes "no key is burnt that is not already durable" a rule of the

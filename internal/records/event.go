@@ -54,9 +54,9 @@ func (t *txn) append(ctx context.Context, e Event) error {
 	if e.Seq != last+1 {
 		return fmt.Errorf("%w: the one before is %d", ErrSequence, last)
 	}
-	res, err := t.ExecContext(ctx, `INSERT INTO events (run_id, seq, time, slot, kind, step, code, mac, serial, body)
+	_, err = t.insert(ctx, "events", `INSERT INTO events (run_id, seq, time, slot, kind, step, code, mac, serial, body)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, run, e.Seq, at, e.Slot, e.Kind, e.Step, e.Code, e.UnitMAC, e.Serial, body)
-	return t.noteInserted(ctx, "events", res, err)
+	return err
 }
 
 // lastEvent returns the row of a run and the number of its last event, 0 for none.

@@ -47,8 +47,8 @@ func (t *txn) saveFacts(ctx context.Context, f Facts) error {
 	if err != nil || known {
 		return err
 	}
-	res, err := t.ExecContext(ctx, "INSERT INTO firmware_facts (firmware_id, flash_offset, facts) VALUES (?, ?, ?)", file, f.Offset, string(f.Facts))
-	return t.noteInserted(ctx, "firmware_facts", res, err)
+	_, err = t.insert(ctx, "firmware_facts", "INSERT INTO firmware_facts (firmware_id, flash_offset, facts) VALUES (?, ?, ?)", file, f.Offset, string(f.Facts))
+	return err
 }
 
 // Carried is a firmware file in a unit.

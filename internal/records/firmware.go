@@ -56,9 +56,9 @@ func (t *txn) saveFirmware(ctx context.Context, f Firmware) error {
 	if _, err := t.firmwareID(ctx, sum); !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	res, err := t.ExecContext(ctx, "INSERT INTO firmware (sha256, role, project, version, idf, size) VALUES (?, ?, ?, ?, ?, ?)",
+	_, err = t.insert(ctx, "firmware", "INSERT INTO firmware (sha256, role, project, version, idf, size) VALUES (?, ?, ?, ?, ?, ?)",
 		sum, f.Role, f.Project, f.Version, f.IDF, f.Size)
-	return t.noteInserted(ctx, "firmware", res, err)
+	return err
 }
 
 func (t *txn) firmwareID(ctx context.Context, sum string) (id int64, err error) {
@@ -95,11 +95,11 @@ func (t *txn) saveRegion(ctx context.Context, r Region) error {
 			return err
 		}
 	}
-	res, err := t.ExecContext(ctx, `INSERT INTO regions (run_id, unit_id, name, flash_offset, length, plain_sha256,
+	_, err = t.insert(ctx, "regions", `INSERT INTO regions (run_id, unit_id, name, flash_offset, length, plain_sha256,
 		flash_md5, flash_sha256, encrypted, firmware_id, verified_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		run, r.UnitID, r.Name, r.Offset, r.Length, strings.ToLower(r.PlainSHA256), strings.ToLower(r.FlashMD5),
 		strings.ToLower(r.FlashSHA256), r.Encrypted, orNull(file), at)
-	return t.noteInserted(ctx, "regions", res, err)
+	return err
 }
 
 // newest keeps, of the regions of one unit at one offset, the last one saved.

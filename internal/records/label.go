@@ -69,9 +69,9 @@ func (t *txn) saveLabel(ctx context.Context, l Label) (int, error) {
 	if l.Copy, err = l.whichCopy(copiesIn(past)); err != nil {
 		return 0, err
 	}
-	res, err := t.ExecContext(ctx, "INSERT INTO labels (unit_id, at, kind, copy, person, reason, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
+	_, err = t.insert(ctx, "labels", "INSERT INTO labels (unit_id, at, kind, copy, person, reason, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		l.UnitID, at, l.Kind, l.Copy, l.Person, l.Reason, l.Detail)
-	return l.Copy, t.noteInserted(ctx, "labels", res, err)
+	return l.Copy, err
 }
 
 // copies are the labels of a unit that were printed: what happened to each last, the

@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -72,17 +73,32 @@ func (t *txn) saveHead(ctx context.Context) error {
 	return nil
 }
 
+// insert carries out an INSERT of one row, enters the row in the ledger as it is
+// stored, and returns its id.
+func (t *txn) insert(ctx context.Context, table, text string, args ...any) (id int64, err error) {
+	id, digest, err := t.digest(ctx, table, text+" RETURNING *", args...)
+	if err != nil {
+		return 0, err
+	}
+	return id, t.enter(ctx, table, id, digest)
+}
+
 // note enters the row as it now is in the ledger.
 func (t *txn) note(ctx context.Context, table string, row int64) error {
-	if !slices.Contains(chained, table) {
-		return fmt.Errorf("table %s is not in the ledger", table)
-	}
-	digest, err := t.digest(ctx, table, row)
+	_, digest, err := t.digest(ctx, table, "SELECT * FROM "+table+" WHERE id = ?", row)
 	if err != nil {
 		return fmt.Errorf("digest %s row %d: %w", table, row, err)
 	}
+	return t.enter(ctx, table, row, digest)
+}
+
+// enter makes the next entry of the ledger.
+func (t *txn) enter(ctx context.Context, table string, row int64, digest Hash) error {
+	if !slices.Contains(chained, table) {
+		return fmt.Errorf("table %s is not in the ledger", table)
+	}
 	next := Head{t.head.N + 1, link(t.head.Hash, table, row, digest)}
-	_, err = t.ExecContext(ctx, "INSERT INTO ledger (n, tbl, row, digest, hash) VALUES (?, ?, ?, ?, ?)",
+	_, err := t.ExecContext(ctx, "INSERT INTO ledger (n, tbl, row, digest, hash) VALUES (?, ?, ?, ?, ?)",
 		next.N, table, row, digest[:], next.Hash[:])
 	if err != nil {
 		return fmt.Errorf("enter %s row %d in the ledger: %w", table, row, err)
@@ -91,24 +107,30 @@ func (t *txn) note(ctx context.Context, table string, row int64) error {
 	return nil
 }
 
-func (t *txn) digest(ctx context.Context, table string, row int64) (Hash, error) {
-	rows, err := t.QueryContext(ctx, "SELECT * FROM "+table+" WHERE id = ?", row)
+// digest returns the id and the digest of the one row that a statement gives, all
+// columns of the table in their order.
+func (t *txn) digest(ctx context.Context, table, text string, args ...any) (id int64, digest Hash, err error) {
+	rows, err := t.QueryContext(ctx, text, args...)
 	if err != nil {
-		return Hash{}, err
+		return 0, Hash{}, err
 	}
 	defer rows.Close()
 	columns, err := rows.Columns()
 	if err != nil {
-		return Hash{}, err
+		return 0, Hash{}, err
 	}
 	if !rows.Next() {
-		return Hash{}, errors.Join(ErrNotFound, rows.Err())
+		return 0, Hash{}, cmp.Or(rows.Err(), ErrNotFound)
 	}
 	values, err := scanAny(rows, len(columns))
 	if err != nil {
-		return Hash{}, err
+		return 0, Hash{}, err
 	}
-	return canonical(table, columns, values), rows.Err()
+	if rows.Next() { // to the end: only there a statement has met all constraints
+		return 0, Hash{}, fmt.Errorf("%w: more than one row", ErrInvalid)
+	}
+	id, _ = values[0].(int64)
+	return id, canonical(table, columns, values), rows.Err()
 }
 
 // scanAny reads n columns of the present row as SQLite has them: nil, int64,

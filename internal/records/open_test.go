@@ -79,6 +79,19 @@ func TestPragmasHold(t *testing.T) {
 	}
 }
 
+// TestCommitsAreSynced: what makes a commit outlive the power, written out once more.
+func TestCommitsAreSynced(t *testing.T) {
+	t.Parallel()
+	s := openTemp(t)
+	for name, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "fullfsync": "1", "checkpoint_fullfsync": "1"} {
+		var got string
+		must(t, s.w.QueryRowContext(t.Context(), "PRAGMA "+name).Scan(&got))
+		if got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+}
+
 func TestPragmaThatDoesNotTakeIsAnError(t *testing.T) {
 	t.Parallel()
 	path := openTemp(t).Path()

@@ -95,9 +95,9 @@ func (t *txn) moveUnit(ctx context.Context, p Parking, update string, args ...an
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	res, err := t.ExecContext(ctx, `INSERT INTO parkings (mac, unit_id, run_id, action, code, reason, person, at)
+	_, err = t.insert(ctx, "parkings", `INSERT INTO parkings (mac, unit_id, run_id, action, code, reason, person, at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, p.MAC, orNull(u.ID), orNull(run), p.Action, p.Code, p.Reason, p.Person, at)
-	if err := t.noteInserted(ctx, "parkings", res, err); err != nil || u.ID == 0 {
+	if err != nil || u.ID == 0 {
 		return err
 	}
 	if _, err := t.ExecContext(ctx, update, append(args, u.ID)...); err != nil {

@@ -96,9 +96,9 @@ func (t *txn) savePerson(ctx context.Context, p Person) error {
 			return err
 		}
 	}
-	res, err := t.ExecContext(ctx, "INSERT INTO people (name, role, badge, pin, state, at, by_person) VALUES (?, ?, ?, ?, ?, ?, ?)",
+	_, err = t.insert(ctx, "people", "INSERT INTO people (name, role, badge, pin, state, at, by_person) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		p.Name, p.Role, p.Badge, p.PIN, state, at, p.By)
-	return t.noteInserted(ctx, "people", res, err)
+	return err
 }
 
 // badgeFree is ErrBadgeUsed when p's badge is somebody else's.

@@ -96,3 +96,22 @@ func TestStatementOutlivesSchema(t *testing.T) {
 		t.Errorf("%d columns, then %d", before, after)
 	}
 }
+
+// TestInsertMeetsEveryConstraint: a row that refers to nothing is refused, although it
+// could already be read back.
+func TestInsertMeetsEveryConstraint(t *testing.T) {
+	s := openTemp(t)
+	before, err := s.Head(t.Context())
+	must(t, err)
+	err = s.write(t.Context(), func(tx *txn) error {
+		_, err := tx.insert(t.Context(), "events", `INSERT INTO events (run_id, seq, time, slot, kind, step, code, mac, serial)
+			VALUES (99, 1, ?, 1, 'run.started', '', '', '', '')`, noon.Format(timeLayout))
+		return err
+	})
+	if err == nil {
+		t.Error("an event of no run is on record")
+	}
+	if after, err := s.Head(t.Context()); err != nil || after != before {
+		t.Errorf("the ledger is at %v (%v), and was at %v", after, err, before)
+	}
+}

@@ -65,14 +65,14 @@ func (s *Store) StartRun(ctx context.Context, r Run) error {
 		return fmt.Errorf("start run: %w: it has no id", ErrInvalid)
 	}
 	err = s.write(ctx, func(t *txn) error {
-		res, err := t.ExecContext(ctx, `INSERT INTO runs
+		_, err := t.insert(ctx, "runs", `INSERT INTO runs
 			(run, started_at, station, slot, port, profile_name, profile_sha256, version, operator)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			r.ID, at, r.Station, r.Slot, r.Port, r.ProfileName, r.ProfileSHA256, r.Version, r.Operator)
 		if isUnique(err) {
 			return ErrRunExists
 		}
-		return t.noteInserted(ctx, "runs", res, err)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("start run %s: %w", r.ID, err)
@@ -158,19 +158,6 @@ func (t *txn) unitOf(ctx context.Context, run, unitID int64) (Unit, error) {
 		lost = ErrTakenOver
 	}
 	return u, errors.Join(lost, err)
-}
-
-// noteInserted enters the row that an INSERT made in the ledger; it takes the
-// INSERT's results as they come.
-func (t *txn) noteInserted(ctx context.Context, table string, res sql.Result, err error) error {
-	if err != nil {
-		return err
-	}
-	id, err := res.LastInsertId()
-	if err != nil {
-		return err
-	}
-	return t.note(ctx, table, id)
 }
 
 // RunFilter narrows a history; zero fields do not.

@@ -96,12 +96,12 @@ func (t *txn) insertKey(ctx context.Context, unitID int64, k Key) error {
 	if reused {
 		return fmt.Errorf("%s %s: %w", k.Purpose, fingerprint, ErrKeyReused)
 	}
-	res, err := t.ExecContext(ctx, "INSERT INTO keys (unit_id, purpose, block, fingerprint, bits) VALUES (?, ?, ?, ?, ?)",
+	_, err = t.insert(ctx, "keys", "INSERT INTO keys (unit_id, purpose, block, fingerprint, bits) VALUES (?, ?, ?, ?, ?)",
 		unitID, k.Purpose, k.Block, fingerprint, k.Bits)
 	if isUnique(err) { // of the unit's own: the fingerprint was just looked up
 		return fmt.Errorf("%w: two keys of one unit share purpose %s or block %d", ErrInvalid, k.Purpose, k.Block)
 	}
-	return t.noteInserted(ctx, "keys", res, err)
+	return err
 }
 
 // SealedKeys returns a unit's keys as kept, ErrNotFound when none were sealed.

@@ -151,10 +151,10 @@ func (t *txn) insertUnit(ctx context.Context, u Unit, at time.Time) (Unit, error
 	if err != nil {
 		return Unit{}, err
 	}
-	res, err := t.ExecContext(ctx, `INSERT INTO units (mac, serial, state, chip_revision, chip_package, flash_id,
+	_, err = t.insert(ctx, "units", `INSERT INTO units (mac, serial, state, chip_revision, chip_package, flash_id,
 		flash_size, station, custody, goal, created_at) VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)`,
 		u.MAC, u.Serial, u.ChipRevision, u.ChipPackage, u.FlashID, u.FlashSize, u.Station, u.Custody, goal, created)
-	if err := t.noteInserted(ctx, "units", res, err); err != nil {
+	if err != nil {
 		return Unit{}, err
 	}
 	return unitByMAC(ctx, t, u.MAC)
