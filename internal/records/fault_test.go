@@ -251,7 +251,7 @@ func TestKill(t *testing.T) {
 		}
 		events, err := s.Events(t.Context(), run)
 		must(t, err)
-		if acknowledged == 0 || len(events) < acknowledged || len(events) > acknowledged+100 {
+		if acknowledged == 0 || len(events) < acknowledged { // more may be: it wrote on until the kill
 			t.Errorf("round %d: %d events of %s are there, %d were acknowledged", round, len(events), run, acknowledged)
 		}
 		must(t, s.Close())
