@@ -105,13 +105,15 @@ func TestStep(t *testing.T) {
 		"burn BLOCK1":                "lock in the memory key",
 		"burn BLOCK9":                "lock in settings",
 		"write bootloader at 0x1000": "write the start program",
-		"write app at 0x20000, all but its header": "write the program",
-		"write calibration at 0x310000":            "write the memory",
-		"verify flash":                             "check the memory",
-		"  boot   check ":                          "start the unit",
-		"polish at 0x1000":                         "[polish]",
-		"":                                         "",
-		" ":                                        "",
+		"write app at 0x20000, all but its header":   "write the program",
+		"write calibration at 0x310000":              "write the memory",
+		"verify flash":                               "check the memory",
+		"  boot   check ":                            "start the unit",
+		"let the unit encrypt itself":                "unit encrypts itself",
+		"compare app at 0x20000 with its ciphertext": "check the memory",
+		"polish at 0x1000":                           "[polish]",
+		"":                                           "",
+		" ":                                          "",
 	} {
 		if got := c.Step(name); got != want {
 			t.Errorf("Step(%q) = %q, want %q", name, got, want)

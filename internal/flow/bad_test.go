@@ -144,6 +144,42 @@ func TestThreeFailures(t *testing.T) {
 	})
 }
 
+// TestWornUnderCiphertext: a cell that is good enough for the plain text and not for
+// the ciphertext is found when the unit has encrypted itself, and the unit fails.
+func TestWornUnderCiphertext(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, byUnit)
+	var plain, cipher []byte
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, byUnit, j)
+		read := func() []byte {
+			data, err := r.chip.Flash(0, 0x20000)
+			check(t, err)
+			return data
+		}
+		r.watch().starting = func() {
+			if plain == nil {
+				plain = read()
+			}
+		}
+		r.mustRun("PASS", "")
+		cipher = read()
+	})
+	for _, region := range []int{0, 0x1000, 0x8000, 0x10000} {
+		at := region
+		for plain[at]&1 != 0 || cipher[at]&1 == 0 {
+			at++
+		}
+		inBubble(t, func(t *testing.T) {
+			r := newRig(t, byUnit, j, simulator.WithFaults(simulator.Faults{WornSectors: []uint32{uint32(at)}}))
+			if res := r.run(); res.Verdict != "FAIL" || res.Code != "E402" && res.Code != "E403" {
+				t.Errorf("worn at %#x: run ended as %s %v", at, res.Verdict, res.Err)
+			}
+			r.mustKeepKeys()
+		})
+	}
+}
+
 // wornPlaces is one address in each region that is to hold a set bit 0, which is
 // what a worn cell cannot: the header of a plain bootloader among them. It looks
 // before the unit is started, since otadata is the firmware's from then on.

@@ -45,12 +45,22 @@ func steps(n int) []int {
 // inside a burn is finished and read back; the next run finishes the unit.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	j := newJob(t, release)
-	for _, k := range steps(recordedEvents(t, release, j)) {
+	for _, p := range []policy{release, byUnit} {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			interruptedAtEach(t, p)
+		})
+	}
+}
+
+func interruptedAtEach(t *testing.T, p policy) {
+	t.Helper()
+	j := newJob(t, p)
+	for _, k := range steps(recordedEvents(t, p, j)) {
 		t.Run(fmt.Sprint("event ", k), func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(t *testing.T) {
-				r := newRig(t, release, j)
+				r := newRig(t, p, j)
 				ctx, cancel := context.WithCancel(t.Context())
 				r.sink = func(ev flow.Event) {
 					if ev.Seq == k {

@@ -46,7 +46,7 @@ var troubles = []trouble{
 func TestStorage(t *testing.T) {
 	t.Parallel()
 	jobs := map[string]*job.Job{}
-	policies := []policy{release, closed, escrowed}
+	policies := []policy{release, closed, escrowed, byUnit}
 	for _, p := range policies {
 		jobs[p.name] = newJob(t, p)
 	}
@@ -143,11 +143,15 @@ func (b *storageRig) open() (err error) {
 
 // judged is what the judge has to know of a policy.
 func (p policy) judged() judge.Order {
-	return judge.Order{
-		SecureBoot: p.secureBoot, Encryption: p.encryption != "", Escrow: p.escrow,
+	o := judge.Order{
+		SecureBoot: p.secureBoot, Encryption: p.encryption != "", ByUnit: p.byUnit, Escrow: p.escrow,
 		Final:   [8]uint32{0: p.word0, 5: p.word5, 6: p.word6},
 		Regions: []int64{0, 0x1000, 0x8000, 0xd000, 0x10000}, Volatile: 0xd000, Project: "line-test",
 	}
+	if p.byUnit {
+		o.HeldBack = 0x1000
+	}
+	return o
 }
 
 // poweredPort is at a station that may have lost its power: then nothing goes out.
