@@ -52,6 +52,9 @@ const (
 	burnsOfRun    = 12
 	erasesOfRun   = 9
 	programsOfRun = 120
+
+	erasesByUnit   = 21 // besides, by a unit that encrypts itself
+	programsByUnit = 16 * erasesByUnit
 )
 
 // newPlan makes a life. The same seed always makes the same.
@@ -144,9 +147,9 @@ func (p *plan) hurtOnce() {
 	case 3, 4, 5:
 		f.CutBurn = append(f.CutBurn, p.cutBurn())
 	case 6:
-		f.CutErase = append(f.CutErase, 1+p.random.IntN(erasesOfRun*2))
+		f.CutErase = append(f.CutErase, 1+p.random.IntN(p.orByUnit(erasesOfRun*2, erasesOfRun+erasesByUnit)))
 	case 7:
-		f.CutProgram = append(f.CutProgram, 1+p.random.IntN(programsOfRun*2))
+		f.CutProgram = append(f.CutProgram, 1+p.random.IntN(p.orByUnit(programsOfRun*2, programsOfRun+programsByUnit)))
 	case 8:
 		f.Unplug = append(f.Unplug, wire())
 	case 9:
@@ -169,6 +172,14 @@ func (p *plan) hurtOnce() {
 	default:
 		p.hurts = append(p.hurts, p.hurtContact())
 	}
+}
+
+// orByUnit is the second where the unit encrypts itself, else the first.
+func (p *plan) orByUnit(byStation, byUnit int) int {
+	if p.order.byUnit {
+		return byUnit
+	}
+	return byStation
 }
 
 // cutBurn is a power cut inside a burn: at random, or with none, all, the first, or
