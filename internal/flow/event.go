@@ -64,7 +64,8 @@ type Event struct {
 }
 
 // Permanent reports whether the unit must not be touched from this event until
-// the next one of its run: a fuse is about to be burnt.
+// burn.observed, or the end of its run: a fuse is about to be burnt, or the unit to
+// encrypt itself.
 func (e Event) Permanent() bool { return e.Kind == BurnIntended }
 
 // StationFacts says who works on the unit.

@@ -128,6 +128,25 @@ func TestDoNotRemove(t *testing.T) {
 	}
 }
 
+// TestDoNotRemoveWhileUnitEncrypts: the words stand there for as long as a unit that
+// encrypts itself is at work, whatever it prints meanwhile.
+func TestDoNotRemoveWhileUnitEncrypts(t *testing.T) {
+	const step = "let the unit encrypt itself"
+	var m model
+	for _, ev := range []struct {
+		kind string
+		held bool
+	}{
+		{flow.StepStarted, false}, {flow.BurnIntended, true}, {flow.BootLine, true}, {flow.StepProgress, true},
+		{flow.BootLine, true}, {flow.BootSeen, true}, {flow.BurnObserved, false}, {flow.StepPassed, false},
+	} {
+		m = m.apply(flow.Event{Kind: ev.kind, Step: step, Text: "x", Work: &flow.Progress{Done: 1, Total: 2, Percent: 50, Remaining: 20}})
+		if got := m.render(80, stylesFor(termenv.Ascii)); strings.Contains(got, "DO NOT REMOVE") != ev.held || !strings.Contains(got, step) {
+			t.Errorf("after %s, held: %v\n%s", ev.kind, ev.held, got)
+		}
+	}
+}
+
 // TestStopped: what a person stops has not failed.
 func TestStopped(t *testing.T) {
 	for code, want := range map[fault.Code]string{fault.Interrupted: "- write   stopped", fault.LinkLost: "x write   failed"} {
