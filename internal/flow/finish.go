@@ -79,18 +79,23 @@ func (r *runner) recordStep() Step {
 			if err := r.flashOnRecord(ctx); err != nil {
 				return err
 			}
-			facts := r.keys.facts()
-			err = r.cfg.Records.Complete(ctx, records.Completion{
-				UnitID: r.unit.ID, RunID: r.cfg.RunID, At: r.cfg.Now(), FinalWords: finalWords(r.words),
-			})
-			if err != nil && !errors.Is(err, records.ErrNotScrubbed) {
-				return err
-			}
-			r.passed = true
-			r.wipe()
-			return r.emit(ctx, Event{Kind: KeysDestroyed, Step: name, Keys: facts, Text: r.custodyText()})
+			return r.pass(ctx, name, finalWords(r.words), "")
 		},
 	}
+}
+
+// pass puts PASS on record with the words that were read last, and forgets the keys.
+func (r *runner) pass(ctx context.Context, step string, final []records.BlockWords, reason string) (err error) {
+	facts := r.keys.facts()
+	err = r.cfg.Records.Complete(ctx, records.Completion{
+		UnitID: r.unit.ID, RunID: r.cfg.RunID, At: r.cfg.Now(), FinalWords: final, Reason: reason,
+	})
+	if err != nil && !errors.Is(err, records.ErrNotScrubbed) {
+		return err
+	}
+	r.passed = true
+	r.wipe()
+	return r.emit(ctx, Event{Kind: KeysDestroyed, Step: step, Keys: facts, Text: r.custodyText()})
 }
 
 // flashOnRecord holds PASS to its proof: every region of the job is on record as

@@ -145,16 +145,7 @@ func (r *runner) vouch(ctx context.Context, v Voucher) error {
 	if err := r.sawClosed(ctx, now); err != nil {
 		return err
 	}
-	facts := r.keys.facts()
-	err := r.cfg.Records.Complete(ctx, records.Completion{
-		UnitID: r.unit.ID, RunID: r.cfg.RunID, At: now, FinalWords: finalWords(r.words)[:1], Reason: reason,
-	})
-	if err != nil && !errors.Is(err, records.ErrNotScrubbed) {
-		return err
-	}
-	r.passed = true
-	r.wipe()
-	return r.emit(ctx, Event{Kind: KeysDestroyed, Step: "record", Keys: facts, Text: r.custodyText()})
+	return r.pass(ctx, "record", finalWords(r.words)[:1], reason)
 }
 
 // sawClosed observes the last burn, where the run that was cut did not.
