@@ -149,7 +149,7 @@ func TestUnitLies(t *testing.T) {
 	t.Parallel()
 	j := newJob(t, byUnit)
 	for _, says := range []string{
-		"I (249) boot: Resetting with flash encryption enabled...\r\n", ready + "\r\n",
+		"I (249) boot: Resetting with flash encryption enabled...\r\n", "rst:0x1\r\nrst:0x3\r\n" + ready + "\r\n",
 		"E (120) flash_encrypt: Invalid key state, check read&write protection for key and keypurpose(if exists)\r\n",
 		"invalid header: 0xffffffff\r\n",
 	} {
@@ -163,6 +163,26 @@ func TestUnitLies(t *testing.T) {
 			r.mustRun("PASS", "")
 		})
 	}
+}
+
+// TestProfileDoesNotCutTheUnitOff: lines that the profile waits for or rejects may come
+// from a bootloader at work, too. Neither ends the wait for it.
+func TestProfileDoesNotCutTheUnitOff(t *testing.T) {
+	t.Parallel()
+	p := byUnit.with("hasty", func(p *policy) {
+		p.withoutBootCheck = true
+		p.lock = []string{"[boot_check]", "expect = \"compile time\"", "reject = [\"invalid magic byte\", \"Disable JTAG\"]"}
+	})
+	j := newJob(t, p)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, p, j)
+		r.mustRun("PASS", "")
+		for _, ev := range r.events {
+			if ev.Kind == flow.BootSeen && ev.Step == unitEncrypts && !strings.Contains(ev.Lines[len(ev.Lines)-1], "Resetting") {
+				t.Errorf("the wait ended at %q", ev.Lines[len(ev.Lines)-1])
+			}
+		}
+	})
 }
 
 // TestPlainChangesUnderUs: flash that changes between its proof and the start of the

@@ -10,7 +10,7 @@ import (
 // Lines by which a bootloader says that flash encryption is on, or that it will not
 // switch it on (ESP-IDF bootloader_utility.c, flash_encryption/flash_encrypt.c,
 // secure_boot_v1/secure_boot.c). Of a key of its own it must not even speak: ours is
-// there.
+// there. Complaints about an image are not among them: it looks into every slot.
 var (
 	encrypted = []string{"Resetting with flash encryption enabled", "flash encryption is enabled ("}
 
@@ -28,6 +28,12 @@ var (
 		{"Flash encryption check failed", "the bootloader could not encrypt the flash"},
 		{"Bootloader digest generation for secure boot failed", "the bootloader wants to make a digest of its own"},
 		{"FAILED TO ENABLE SECURE BOOT", "the bootloader could not enable secure boot"},
+		{"No bootable app partitions", "the bootloader finds no app it will start"},
+		{"Failed to verify partition table", "the bootloader rejects the partition table"},
+		{"secure boot check fail", "the ROM rejects the bootloader digest"},
+		{"invalid header: 0x", "the ROM finds no bootloader it can read"},
+		{"flash read err, 1000", "the ROM finds no bootloader it can read"},
+		{"csum err:", "the bootloader's checksum is wrong"},
 	}
 )
 
@@ -36,14 +42,21 @@ var partitionLine = regexp.MustCompile(`Encrypting partition \d+ at offset 0x[0-
 
 const partitionDone = "Done encrypting"
 
+// banner is in what the ROM prints first at every reset.
+const banner = "rst:0x"
+
 // conversionLog follows a unit that encrypts itself.
 type conversionLog struct {
-	judge   func(line string) (bool, error) // of any start
-	done    int                             // bytes
-	current int                             // bytes of the partition at work
+	judge   func(line string) (bool, error) // of a start of the firmware
+	starts  int
+	done    int // bytes
+	current int // bytes of the partition at work
 }
 
-// read takes one line, and says whether it ends the wait and how.
+// read takes one line, and says whether it ends the wait and how. What the profile
+// waits for or rejects counts from the second start on: in the first, a line of the
+// bootloader that matched by chance would end the wait, and the reset that follows cut
+// the unit off at its work.
 func (c *conversionLog) read(line string) (ends bool, err error) {
 	for _, text := range encrypted {
 		if strings.Contains(line, text) {
@@ -61,6 +74,12 @@ func (c *conversionLog) read(line string) (ends bool, err error) {
 	}
 	if strings.Contains(line, partitionDone) {
 		c.done, c.current = c.done+c.current, 0
+	}
+	if strings.Contains(line, banner) {
+		c.starts++
+	}
+	if c.starts < 2 {
+		return false, nil
 	}
 	return c.judge(line)
 }

@@ -6,12 +6,13 @@ import (
 )
 
 func TestConversionLog(t *testing.T) {
-	log := conversionLog{judge: func(string) (bool, error) { return false, nil }}
+	log := conversionLog{judge: func(string) (bool, error) { return true, errRefused }} // were it asked
 	for _, line := range []struct {
 		text string
 		done int
 		ends bool
 	}{
+		{"rst:0x1 (POWERON_RESET),boot:0x12 (SPI_FAST_FLASH_BOOT)", 0, false},
 		{"I (181) flash_encrypt: bootloader encrypted successfully", 0, false},
 		{"I (189) flash_encrypt: Encrypting partition 1 at offset 0xd000 (length 0x2000)...", 0, false},
 		{"I (193) flash_encrypt: Done encrypting", 0x2000, false},
@@ -23,6 +24,12 @@ func TestConversionLog(t *testing.T) {
 		ends, err := log.read(line.text)
 		if ends != line.ends || err != nil || log.done != line.done {
 			t.Errorf("%s: ends %v, %v, %#x bytes; want %v and %#x", line.text, ends, err, log.done, line.ends, line.done)
+		}
+	}
+	quiet := conversionLog{judge: func(line string) (bool, error) { return line == "ready", nil }}
+	for i, line := range []string{"rst:0x1 (POWERON_RESET)", "ready", "rst:0x3 (SW_RESET)", "entry 0x40080400", "ready"} {
+		if ends, err := quiet.read(line); ends != (i == 4) || err != nil {
+			t.Errorf("line %d, %q: ends %v, %v", i, line, ends, err)
 		}
 	}
 	for _, bad := range notEncrypting {
