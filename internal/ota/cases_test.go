@@ -172,6 +172,9 @@ var refusals = []refusal{
 	{name: "for an older revision", image: demoWith(func(s *image.Spec) { s.MaxRev = 199 }), secure: ota.ChipTooNew, open: ota.ChipTooNew},
 	{name: "needs exactly this revision", image: demoWith(func(s *image.Spec) { s.MinRev, s.MaxRev = 300, 300 })},
 	{name: "larger than the slot", image: helloSigned, setup: setup{table: smallSlots}, secure: ota.TooLarge, open: ota.TooLarge},
+	{name: "larger than the slot by what follows", image: func(t testing.TB, w *workshop) []byte {
+		return join(helloSigned(t, w), make([]byte, 256<<10))
+	}, secure: ota.TooLarge, open: ota.TooLarge},
 	{name: "fits the other slot", image: helloSigned, setup: setup{table: smallSlots, running: 1}},
 	{name: "no room for the signature", image: func(t testing.TB, w *workshop) []byte {
 		return w.app(t, simulator.AppSpec{Project: "tight", Version: "1", Size: 0x1e000 - 0x20 - 8 - 64 - 8 - 1024 - 16 - 32})

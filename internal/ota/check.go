@@ -116,14 +116,24 @@ func (c *check) settle() Report {
 
 // size holds the file against the slot.
 func (c *check) size() {
-	if c.slot.known && len(c.im.data) > int(c.slot.size) {
-		c.add(Reason{
-			Code: TooLarge, By: AtWrite, Error: errSize,
-			Says:  fmt.Sprintf("The file has %d bytes, and the unit's slot %s has room for %d.", len(c.im.data), c.slot.label, c.slot.size),
-			Lines: []string{failLine(tagHTTPS, "Error: esp_ota_write failed! err=0x104")},
-			Do:    "Make the app smaller: the size of the slots of a unit in the field cannot be changed.",
-		})
+	if !c.slot.known || len(c.im.data) <= int(c.slot.size) {
+		return
 	}
+	r := Reason{
+		Code: TooLarge, By: AtWrite, Error: errSize,
+		Says:  fmt.Sprintf("The file has %d bytes, and the unit's slot %s has room for %d.", len(c.im.data), c.slot.label, c.slot.size),
+		Lines: []string{failLine(tagHTTPS, "Error: esp_ota_write failed! err=0x104")},
+		Do:    "Make the app smaller: the size of the slots of a unit in the field cannot be changed.",
+	}
+	if length := c.im.Length(); length > 0 {
+		length += signatureRoom(length, c.im.Scheme())
+		if length <= int(c.slot.size) {
+			r.Says = fmt.Sprintf("The file has %d bytes, %d of them behind the image and its signature, and the unit's slot %s has room for %d.",
+				len(c.im.data), len(c.im.data)-length, c.slot.label, c.slot.size)
+			r.Do = "Publish the image and its signature alone: what a transport or a tool puts behind them must not be written to the slot."
+		}
+	}
+	c.add(r)
 }
 
 // image goes through what begins as one.

@@ -49,3 +49,23 @@ func TestFactsPrint(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestTooLarge tells an app that is too large from one that is not, with too much
+// behind it.
+func TestTooLarge(t *testing.T) {
+	w := newWorkshop(t)
+	signed := helloSigned(t, w)
+	for _, v := range []struct {
+		file  []byte
+		table string
+		do    string
+	}{
+		{signed, smallSlots, "Make the app smaller"},
+		{join(signed, make([]byte, 256<<10)), "", "Publish the image and its signature alone"},
+	} {
+		r := ota.Check(v.file, w.newUnit(t, kinds[1], setup{table: v.table}).facts)
+		if len(r.Reasons) != 1 || r.Reasons[0].Code != ota.TooLarge || !strings.HasPrefix(r.Reasons[0].Do, v.do) {
+			t.Error(show(r))
+		}
+	}
+}
