@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -12,23 +13,25 @@ import (
 	"provision/internal/fault"
 	"provision/internal/flashcrypt"
 	"provision/internal/fleet"
+	"provision/internal/image"
 	"provision/internal/job"
 	"provision/internal/keys"
 	"provision/internal/ota"
 	"provision/internal/records"
+	"provision/internal/secureboot"
 )
 
 // otaCheckFlags are the flags of ota check: whose facts the image is held against.
 type otaCheckFlags struct {
 	dbFlags
-	serial, keyfile string
-	fleet           bool
+	serial, keyfile, publicKey string
+	fleet                      bool
 }
 
 func (a *app) otaCheck() *cobra.Command {
 	var f otaCheckFlags
 	cmd := &cobra.Command{
-		Use: "check IMAGE [--serial SERIAL | --station FILE | --fleet]", Args: cobra.ExactArgs(1),
+		Use: "check IMAGE [--serial SERIAL | --station FILE | --fleet | --public-key KEY]", Args: cobra.ExactArgs(1),
 		Short: "Will this image be accepted as an update, and if not, why",
 		Long: `Say whether a unit would accept IMAGE as an update over the air, and if not, every
 reason that can be seen: who refuses, in which words, and what to do about it.
@@ -36,6 +39,7 @@ reason that can be seen: who refuses, in which words, and what to do about it.
   --serial SERIAL   the unit with that serial number or MAC, as the records know it
   --station FILE    the units that a profile makes
   --fleet           every unit in the records, by reason (as ota fleet)
+  --public-key KEY  units that trust this key, of which nothing else is known
   none of them      what the image is, and which facts of a unit would decide
 
 ACCEPTED    the unit writes it, switches to it and starts it
@@ -53,12 +57,15 @@ Exit 0: accepted. 1: anything else.
 	fl.Lookup("station").Usage = "station profile: the units that it makes; with --serial or --fleet, their records"
 	fl.StringVar(&f.serial, "serial", "", "serial number or MAC of the unit")
 	fl.BoolVar(&f.fleet, "fleet", false, "all units in the records")
+	fl.StringVar(&f.publicKey, "public-key", "", "the fleet's public key (ECDSA: Secure Boot V1, RSA: V2): units that trust it")
 	fl.StringVarP(&f.keyfile, "keyfile", "k", "", "the unit's own flash key, where it is kept: recognises its ciphertext, foretells what it reads behind the image")
 	return cmd
 }
 
 func (a *app) checkUpdate(ctx context.Context, path string, f otaCheckFlags) error {
 	switch {
+	case f.publicKey != "" && (f.fleet || f.serial != "" || f.station != "" || f.db != ""):
+		return usagef("--public-key is for units that are in no records; leave it out, or name no unit")
 	case f.fleet && (f.serial != "" || f.keyfile != ""):
 		return usagef("one unit or all of them? say --serial or --fleet, not both")
 	case f.fleet:
@@ -105,6 +112,8 @@ func (w whom) check(im *ota.Image) ota.Report {
 // facts are those of the unit that the flags name.
 func (f otaCheckFlags) facts(ctx context.Context) (w whom, err error) {
 	switch {
+	case f.publicKey != "":
+		w, err = f.trusting()
 	case f.serial != "":
 		w, err = f.recorded(ctx)
 	case f.station != "" && f.keyfile != "":
@@ -118,6 +127,32 @@ func (f otaCheckFlags) facts(ctx context.Context) (w whom, err error) {
 		err = f.addFlashKey(&w)
 	}
 	return w, err
+}
+
+// trusting are units of which no more is known than whose apps they run. With it all
+// that is said of signatures can be asked without records, and for Secure Boot V2.
+func (f otaCheckFlags) trusting() (whom, error) {
+	file, err := readFlag("--public-key", f.publicKey)
+	if err != nil {
+		return whom{}, err
+	}
+	scheme, signer := 1, ""
+	if v1, err := secureboot.ParsePublicKeyV1(file); err == nil {
+		signer = v1.Fingerprint()
+	} else {
+		v2, err := secureboot.ParsePublicKeyV2(file)
+		if err != nil {
+			return whom{}, usagef("%s is no public key of Secure Boot V1 (ECDSA P-256) or V2 (RSA-3072)", f.publicKey)
+		}
+		digest, err := secureboot.KeyDigestV2(v2)
+		if err != nil {
+			return whom{}, usagef("%s: %w", f.publicKey, err)
+		}
+		scheme, signer = 2, hex.EncodeToString(digest[:])
+	}
+	return whom{name: "units that trust " + f.publicKey, device: ota.Device{
+		Chip: ota.Known(image.ESP32), SecureBoot: ota.Known(scheme), ChecksApps: ota.Known(true), Trusts: ota.Known([]string{signer}),
+	}}, nil
 }
 
 // profileUnits are the units that a profile makes. The update that it plans itself is
