@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -34,13 +35,14 @@ func readOrders(p *station.Profile, f batchFlags) ([]floor.Order, error) {
 }
 
 func readCSV(p *station.Profile, path string) ([]floor.Order, error) {
-	file, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	defer file.Close()
-	rows := csv.NewReader(file)
-	rows.TrimLeadingSpace = true
+	rows := csv.NewReader(bytes.NewReader(text))
+	rows.FieldsPerRecord = -1 // who names no slot may leave its separator out
+	rows.Comma = separator(text)
+	rows.TrimLeadingSpace = rows.Comma != '\t'
 	head, err := rows.Read()
 	if err != nil {
 		return nil, usagef("%s: it has no line of column names (serial, slot)", path)
@@ -60,7 +62,7 @@ func readCSV(p *station.Profile, path string) ([]floor.Order, error) {
 			return nil, usagef("%s: %w", path, err)
 		}
 		line, _ := rows.FieldPos(0)
-		o := floor.Order{Serial: strings.TrimSpace(row[serialAt])}
+		o := floor.Order{Serial: cellAt(row, serialAt)}
 		if err := p.CheckSerial(o.Serial); err != nil {
 			return nil, fault.New(fault.SerialForm, "", fmt.Errorf("%s, line %d: %q: %w", path, line, o.Serial, err))
 		}
@@ -68,13 +70,33 @@ func readCSV(p *station.Profile, path string) ([]floor.Order, error) {
 			return nil, fault.New(fault.SerialUsed, "", fmt.Errorf("%s: %s stands in line %d and again in line %d", path, o.Serial, first, line))
 		}
 		seen[strings.ToUpper(o.Serial)] = line
-		if slotAt >= 0 && strings.TrimSpace(row[slotAt]) != "" {
-			if o.Slot, err = slotNumber(p, strings.TrimSpace(row[slotAt])); err != nil {
+		if slot := cellAt(row, slotAt); slot != "" {
+			if o.Slot, err = slotNumber(p, slot); err != nil {
 				return nil, usagef("%s, line %d: %w", path, line, err)
 			}
 		}
 		orders = append(orders, o)
 	}
+}
+
+// separator is what stands between the columns: the line of names tells. Spreadsheets
+// of countries with a decimal comma write semicolons.
+func separator(text []byte) rune {
+	head, _, _ := bytes.Cut(text, []byte("\n"))
+	for _, r := range ",;\t" {
+		if bytes.ContainsRune(head, r) {
+			return r
+		}
+	}
+	return ','
+}
+
+// cellAt is a cell of a row; "" where there is none.
+func cellAt(row []string, i int) string {
+	if i < 0 || i >= len(row) {
+		return ""
+	}
+	return strings.TrimSpace(row[i])
 }
 
 func column(head []string, name string) int {
