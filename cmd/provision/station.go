@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) station() *cobra.Command {
-	return group("station", "Station profiles", a.stationCheck(), a.selfTestOnly())
+	return group("station", "Station profiles", a.stationCheck(), a.stationTeach(), a.selfTestOnly())
 }
 
 func (a *app) stationCheck() *cobra.Command {
