@@ -1,11 +1,31 @@
 package scanner
 
-import "unicode"
+import (
+	"strings"
+	"unicode"
+)
 
 // LayoutTest is the text of the barcode that shows whether scanner and terminal
 // agree about the keyboard: letters that a German keyboard swaps, both cases, the
 // punctuation of our barcodes, and all digits, which a French one shifts.
 const LayoutTest = "LAYOUT-Yz/yZ-0123456789"
+
+// IsLayoutTest reports whether what was read comes of the barcode with LayoutTest: a
+// keyboard that is set wrongly takes one letter of its first word for another.
+func IsLayoutTest(read string) bool {
+	want, got := []rune(LayoutTest), []rune(read)
+	if len(want) != len(got) {
+		return false
+	}
+	word := strings.IndexByte(LayoutTest, '-')
+	alike := 0
+	for i := range word {
+		if unicode.ToUpper(got[i]) == want[i] {
+			alike++
+		}
+	}
+	return alike >= word-1
+}
 
 // Layout says what is wrong with the keyboard layout, what is to be put right
 // first if it is more than one thing.

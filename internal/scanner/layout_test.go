@@ -31,5 +31,9 @@ func TestCheckLayout(t *testing.T) {
 		if got := scanner.CheckLayout(c.read); got != c.want {
 			t.Errorf("%s: %q is %s, want %s", c.name, c.read, got, c.want)
 		}
+		other := c.name == "a character lost" || c.name == "another barcode" || c.name == "nothing"
+		if got := scanner.IsLayoutTest(c.read); got == other {
+			t.Errorf("%s: %q is the layout's barcode: %t", c.name, c.read, got)
+		}
 	}
 }

@@ -9,11 +9,8 @@ import (
 	"strings"
 )
 
-// What can be wrong with Rules.
-var (
-	ErrRule     = errors.New("scan pattern cannot be used")
-	ErrConflict = errors.New("a scan would have two meanings")
-)
+// ErrRule is what can be wrong with Rules.
+var ErrRule = errors.New("scan pattern cannot be used")
 
 // Patterns of a station that does not say otherwise.
 const (
@@ -66,17 +63,6 @@ type Rules struct {
 	Serial func(string) error
 }
 
-// DefaultRules are the default patterns, with what a serial number looks like.
-func DefaultRules(serial func(string) error) Rules {
-	return Rules{
-		Badge:   regexp.MustCompile(DefaultBadge),
-		Job:     regexp.MustCompile(DefaultJob),
-		Slot:    regexp.MustCompile(DefaultSlot),
-		Command: regexp.MustCompile(DefaultCommand),
-		Serial:  serial,
-	}
-}
-
 // Read is a scan and what it means.
 type Read struct {
 	Kind    Kind
@@ -118,41 +104,6 @@ func NewRouter(rules Rules) (*Router, error) {
 		r.patterns = append(r.patterns, pattern{p.kind, whole})
 	}
 	return r, nil
-}
-
-// Check routes examples, one of each kind at least, and those of the default
-// patterns, and is ErrConflict when one of them fits two kinds: a serial number
-// that could be a badge, say. It finds what the examples show, no more. Other
-// errors are those of NewRouter.
-func (rules Rules) Check(examples ...string) error {
-	r, err := NewRouter(rules)
-	if err != nil {
-		return err
-	}
-	examples = append(examples, "BADGE-1001", "JOB-1001", "SLOT-1", "SLOT-12")
-	for _, c := range Commands() {
-		examples = append(examples, "CMD-"+string(c))
-	}
-	for _, text := range examples {
-		if kinds := r.kinds(strings.TrimSpace(text)); len(kinds) > 1 {
-			return fmt.Errorf("%w: %q is a %s and a %s", ErrConflict, text, kinds[0], kinds[1])
-		}
-	}
-	return nil
-}
-
-// kinds returns everything a text can mean.
-func (r *Router) kinds(text string) []Kind {
-	var kinds []Kind
-	for _, p := range r.patterns {
-		if p.whole.MatchString(text) {
-			kinds = append(kinds, p.kind)
-		}
-	}
-	if r.isSerial(text) {
-		kinds = append(kinds, Serial)
-	}
-	return kinds
 }
 
 func (r *Router) isSerial(text string) bool { return r.serial != nil && r.serial(text) == nil }

@@ -24,6 +24,7 @@ const (
 	meansCommand = "command"
 	meansLabel   = "label"
 	meansLookup  = "lookup"
+	meansLayout  = "layout"
 	meansUnknown = "unknown"
 )
 
@@ -56,6 +57,10 @@ func (s *Shift) scanned(text string) {
 		return
 	}
 	if _, asked := s.desk.PINAsked(s.now()); asked {
+		return
+	}
+	if scanner.IsLayoutTest(text) {
+		s.layoutTested(text)
 		return
 	}
 	if s.looking {
@@ -99,6 +104,17 @@ func (s *Shift) strange(text string) {
 	if !s.labelRead(text, true) {
 		s.read(ScanFacts{Text: text, Meaning: meansUnknown}, 0, faultOf(fault.ScanUnknown))
 	}
+}
+
+// layoutTested tells whether scanner and computer agree about the keyboard. The
+// sentence is a word of the catalogue.
+func (s *Shift) layoutTested(text string) {
+	scan, found := ScanFacts{Text: text, Meaning: meansLayout}, scanner.CheckLayout(text)
+	if scan.OK = found == scanner.LayoutOK; scan.OK {
+		s.read(scan, 0, Fault{})
+		return
+	}
+	s.read(scan, 0, Fault{Code: fault.ScanUnknown, Text: "layout." + string(found)})
 }
 
 // slotScanned says which slot the next serial number is for.

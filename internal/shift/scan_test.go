@@ -9,6 +9,7 @@ import (
 	"provision/internal/fault"
 	"provision/internal/fixture"
 	"provision/internal/floor"
+	"provision/internal/scanner"
 	"provision/internal/shift"
 )
 
@@ -84,6 +85,22 @@ func TestRefusedScans(t *testing.T) {
 		}
 		if st := r.state(1); st != shift.Scan {
 			t.Errorf("the slot is %s; it still asks", st)
+		}
+		r.end()
+	})
+}
+
+// TestKeyboardLayout: the barcode that shows whether scanner and computer agree about
+// the keyboard, as they are and as a German keyboard would have it.
+func TestKeyboardLayout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scans, 1)
+		r.start()
+		if ev := r.scan(scanner.LayoutTest); !ev.Scan.OK || ev.Scan.Meaning != "layout" {
+			t.Errorf("read as %+v", ev.Scan)
+		}
+		if ev := r.scan("LAZOUTßZy-zYß0123456789"); ev.Scan.OK || ev.Text != "layout.yz_swapped" {
+			t.Errorf("read as %+v, %q", ev.Scan, ev.Text)
 		}
 		r.end()
 	})

@@ -60,10 +60,24 @@ func (p painter) drawScan(a area) {
 	if b.OK {
 		return
 	}
-	name, says, do := p.tx.Fault(b.code)
-	y = p.column(a, y+1, amber|bold, string(b.code)+" "+name)
+	name, says, do := p.refusal(b.why)
+	y = p.column(a, y+1, amber|bold, string(b.why.code)+" "+name)
 	y = p.column(a, y, plain, says)
 	p.column(a, y, bold, do)
+}
+
+// refusal is why a scan was refused and what to do: in the sentences of its code, or
+// in one that says more, where that is a word of the catalogue or the screen speaks
+// English like the station.
+func (p painter) refusal(r reason) (name, says, do string) {
+	name, says, do = p.tx.Fault(r.code)
+	switch {
+	case p.tx.Has(r.text):
+		return name, p.tx.Text(r.text), ""
+	case p.tx.Lang() == "en" && r.text != "":
+		says = r.text
+	}
+	return name, says, do
 }
 
 // drawPIN asks for a PIN and shows a dot for each character.

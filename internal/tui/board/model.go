@@ -68,8 +68,7 @@ type reason struct {
 type banner struct {
 	shift.ScanFacts
 	slot  int
-	code  fault.Code
-	do    string
+	why   reason // it was refused
 	until time.Time
 }
 

@@ -123,7 +123,8 @@ func (p painter) scanSentences(ev shift.Event) []string {
 	}
 	out := p.tx.Text("scan.read") + ": " + p.tx.Text("meaning."+ev.Scan.Meaning) + " " + ev.Scan.Text + "."
 	if !ev.Scan.OK {
-		out += " " + p.faultText(reasonOf(ev))
+		name, says, do := p.refusal(*reasonOf(ev))
+		out += " " + strings.TrimSpace(string(ev.Code)+" "+name+". "+says+" "+do)
 	}
 	return []string{out}
 }

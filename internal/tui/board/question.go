@@ -51,7 +51,7 @@ func (m model) scanRead(ev shift.Event) model {
 		return m
 	}
 	m = m.unasked()
-	m.scan = &banner{*ev.Scan, ev.Slot, ev.Code, ev.Do, m.now.Add(bannerFor)}
+	m.scan = &banner{*ev.Scan, ev.Slot, *reasonOf(ev), m.now.Add(bannerFor)}
 	m.view, m.page, m.scroll, m.touched = floorView, nil, 0, m.now
 	if !ev.Scan.OK {
 		m.bell = max(m.bell, double)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"provision/internal/scanner"
 	"provision/internal/shift"
 )
 
@@ -63,8 +64,11 @@ func TestAllWordsAreThere(t *testing.T) {
 	for _, stage := range []string{shift.LabelDue, shift.LabelPrinted, shift.LabelFailed, shift.LabelWrong, shift.LabelClosed} {
 		keys = append(keys, labelKey(stage))
 	}
-	for _, meaning := range []string{"badge", "job", "serial", "slot", "command", "label", "lookup", "unknown"} {
+	for _, meaning := range []string{"badge", "job", "serial", "slot", "command", "label", "lookup", "layout", "unknown"} {
 		keys = append(keys, "meaning."+meaning)
+	}
+	for _, found := range []scanner.Layout{scanner.YZSwapped, scanner.CapsLock, scanner.Punctuation, scanner.OtherLayout} {
+		keys = append(keys, "layout."+string(found))
 	}
 	for _, act := range []shift.IntentKind{shift.Arm, shift.Disarm, shift.Unlock, shift.Exclude, shift.Release, shift.Reprint, shift.Quarant, "job"} {
 		keys = append(keys, "action."+string(act))
