@@ -76,6 +76,36 @@ func TestCutInUnitsCounter(t *testing.T) {
 	}
 }
 
+// TestCutBeforeTheCiphertextIsOnRecord: the unit has encrypted itself and shut its
+// doors, and loses its power while the first look is taken at what it made. That is the
+// line's fault, not a loader that can no longer read flash.
+func TestCutBeforeTheCiphertextIsOnRecord(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, byUnit)
+	var at []uint64
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, byUnit, j)
+		r.sink = func(ev flow.Event) {
+			if ev.Kind == flow.StepStarted && strings.HasPrefix(ev.Step, "compare") {
+				at = append(at, r.chip.Counters().Wire+20)
+			}
+		}
+		r.mustRun("PASS", "")
+	})
+	for _, wire := range at {
+		inBubble(t, func(t *testing.T) {
+			r := newRig(t, byUnit, j, simulator.WithFaults(simulator.Faults{CutWire: []uint64{wire}}))
+			r.mustRun("ERROR", "E107")
+			r.chip.PowerCycle()
+			r.mustRun("PASS", "")
+			r.mustBeSecured(true)
+		})
+	}
+	if len(at) != 4 {
+		t.Errorf("%d regions were compared", len(at))
+	}
+}
+
 // deafPort keeps the unit from starting: it stays in its loader, and says nothing.
 type deafPort struct {
 	esptool.Port

@@ -204,10 +204,14 @@ func (r *runner) doorsShut() bool { return r.words.Field("DISABLE_DL_CACHE") != 
 
 // proved accepts a region that the loader can no longer look at, because is the
 // error it gave, when the records show that it was verified in this very unit with
-// this very content. Anything else is for a person.
+// this very content. Anything else is for a person; but a loader that does not answer
+// at all is gone, not blind.
 func (r *runner) proved(ctx context.Context, g *region, because error) error {
 	if ctx.Err() != nil {
 		return because
+	}
+	if err := r.dev.Reconnect(ctx); err != nil {
+		return errors.Join(because, err)
 	}
 	ok, err := r.onRecord(ctx, g)
 	switch {
@@ -217,7 +221,7 @@ func (r *runner) proved(ctx context.Context, g *region, because error) error {
 		return fault.New(fault.Contradictory, "", fmt.Errorf(
 			"the loader can no longer read flash (DISABLE_DL_CACHE is burnt), and the records do not show %s as it should be: %w", g.Name, because))
 	}
-	return r.dev.Reconnect(ctx)
+	return nil
 }
 
 // onRecord reports whether the records show g, as it should be now, as what this
