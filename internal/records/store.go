@@ -205,7 +205,8 @@ func (s *Store) write(ctx context.Context, fn func(*txn) error) error {
 	if err != nil {
 		return classify(ctx, err)
 	}
-	return classify(ctx, errors.Join(transact(ctx, c, fn), c.Close()))
+	defer c.Close() // gives it back to the pool, which cannot fail; also when fn panics
+	return classify(ctx, transact(ctx, c, fn))
 }
 
 // read runs fn on one unchanging view of the database.

@@ -16,8 +16,13 @@ type txn struct {
 
 // transact runs fn and moves the head of the ledger in one transaction.
 func transact(ctx context.Context, c *sql.Conn, fn func(*txn) error) error {
-	// Immediate: the lock is taken at the start, where waiting is safe.
-	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// Immediate: the lock is taken at the start, where waiting is safe. The wait is
+	// bounded by busy_timeout and not by ctx: the driver may report a cancelled BEGIN
+	// that has begun, and the connection, the only one that writes, would stay inside.
+	if _, err := c.ExecContext(context.WithoutCancel(ctx), "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	t, committed := &txn{conn: c}, false
