@@ -63,6 +63,12 @@ func Freezable() []string { return slices.Clone(freezable) }
 // does on older chips is not known, so it is never burnt there.
 var firstUARTDownloadDis = Revision{Major: 3}
 
+// MayFreezeCounter reports whether firmware may write-protect FLASH_CRYPT_CNT. Under
+// a development goal it may not: encryption is to stay one that can be switched off.
+func (g Goal) MayFreezeCounter() bool {
+	return !g.FlashEncryption || g.CryptCount == CryptCountRelease || slices.Contains(g.Freeze, "FLASH_CRYPT_CNT")
+}
+
 // Check finds what is wrong with a goal before any chip is touched: ErrForbidden
 // for a fuse that no goal may name, ErrOrder for a freeze that would fix a fuse the
 // goal does not set, ErrWeakKey, or ErrGoal.

@@ -211,6 +211,9 @@ func (p *planner) encryption() error {
 		return nil
 	}
 	f := mustLookup("FLASH_CRYPT_CNT")
+	if f.Frozen(p.have) && !p.goal.MayFreezeCounter() {
+		return fmt.Errorf("FLASH_CRYPT_CNT can never be switched off: %w", ErrWriteProtected)
+	}
 	have, want := f.Value(p.have), uint64(p.goal.CryptCount)
 	if f.Frozen(p.have) && encrypts(p.have) {
 		want = have

@@ -71,6 +71,25 @@ func TestFrozenOddCounter(t *testing.T) {
 	}
 }
 
+// TestFrozenUnderDevelopment: a counter that can no longer be switched off is not what
+// a development goal asks for, unless it asks for that, too.
+func TestFrozenUnderDevelopment(t *testing.T) {
+	goal := releaseGoal(t)
+	goal.UARTDownloadDis, goal.CryptCount = false, CryptCountDevelopment
+	have := fullyBurnt()
+	have[0][0] = have[0][0]&^(0xFF<<20) | 1<<20 | 1<<2
+	for _, byUnit := range []bool{false, true} {
+		goal.ByUnit, goal.Freeze = byUnit, slices.DeleteFunc(goal.Freeze, func(name string) bool { return name == "FLASH_CRYPT_CNT" })
+		if _, err := Plan(have, goal, ProvenFromJournal(true, true)); !errors.Is(err, ErrWriteProtected) {
+			t.Errorf("by the unit %v: error %v, want ErrWriteProtected", byUnit, err)
+		}
+		goal.Freeze = append(goal.Freeze, "FLASH_CRYPT_CNT")
+		if burns, err := Plan(have, goal, ProvenFromJournal(true, true)); err != nil || len(burns) != 0 {
+			t.Errorf("by the unit %v, frozen by the goal: plan %v, %v; want nothing left", byUnit, burns, err)
+		}
+	}
+}
+
 func TestPlanRefusals(t *testing.T) {
 	key1 := testKey(t, 0x11).Reveal()
 	both := ProvenFromJournal(true, true)

@@ -128,8 +128,9 @@ func (r *runner) judge(line string) (done bool, err error) {
 }
 
 // afterBoot brings the unit back into the loader and compares its fuses with those
-// before the start. Bits that the plan would burn anyway, the freezing of an odd
-// FLASH_CRYPT_CNT, and the anti-rollback counter are the firmware's to set.
+// before the start. Bits that the plan would burn anyway, the freezing of
+// FLASH_CRYPT_CNT where it is on for ever, and the anti-rollback counter are the
+// firmware's to set.
 func (r *runner) afterBoot(ctx context.Context) error {
 	before := r.words
 	if err := r.dev.Reconnect(ctx); err != nil {
@@ -139,7 +140,9 @@ func (r *runner) afterBoot(ctx context.Context) error {
 		return err
 	}
 	allowed := efuse.Words{}
-	allowed[0][0] = 1 << 2 // WR_DIS of FLASH_CRYPT_CNT: an IDF app freezes an odd counter
+	if r.goal.MayFreezeCounter() {
+		allowed[0][0] = 1 << 2 // WR_DIS of FLASH_CRYPT_CNT: IDF firmware freezes an odd counter
+	}
 	allowed[3][4] = 0xFFFFFFFF
 	plan, err := efuse.Plan(before, r.goal, r.proven)
 	if err != nil {

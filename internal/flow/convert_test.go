@@ -76,6 +76,54 @@ func TestCutInUnitsCounter(t *testing.T) {
 	}
 }
 
+// byUnitFrozen has the bootloader of an older release build, which burns one bit of the
+// counter and its protection together.
+var byUnitFrozen = byUnit.with("counter frozen by the unit", func(p *policy) {
+	p.freezes = true
+	p.word0 = p.word0&^cryptCnt | cryptCntOnce | wrDisCryptCnt
+})
+
+// TestUnitFreezesItsCounter: one bit that can never change is as final as seven. A unit
+// that was cut and kept the protection alone can never encrypt itself.
+func TestUnitFreezesItsCounter(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, byUnitFrozen)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, byUnitFrozen, j)
+		r.mustRun("PASS", "")
+		r.mustBeSecured(false)
+	})
+	inBubble(t, func(t *testing.T) {
+		cut := simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: atCounter, Mask: big.NewInt(1)}}}
+		r := newRig(t, byUnitFrozen, j, simulator.WithFaults(cut))
+		if res := r.run(); res.Verdict != string(fault.Error) || r.chip.Fuses()[0][0]&(cryptCnt|wrDisCryptCnt) != wrDisCryptCnt {
+			t.Fatalf("cut in the counter: %s %v, BLOCK0 %08x", res.Verdict, res.Err, r.chip.Fuses()[0])
+		}
+		r.chip.PowerCycle()
+		r.mustRun("PARK", "E303")
+	})
+}
+
+// TestUnitFreezesUnderDevelopment: a unit whose bootloader, against what it told,
+// switched encryption on for ever does not pass for one that can be switched off.
+func TestUnitFreezesUnderDevelopment(t *testing.T) {
+	t.Parallel()
+	p := byUnitDevelopment.with("all doors shut", func(p *policy) { p.lock = []string{"DISABLE_DL_ENCRYPT = true"} })
+	j, liar := newJob(t, p), newJob(t, byUnitFrozen)
+	j.Bootloader = liar.Bootloader
+	for i, r := range j.Regions {
+		if r.Name == "bootloader" {
+			j.Regions[i].Data = liar.Regions[i].Data
+		}
+	}
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, p, j)
+		if res := r.mustRun("PARK", "E703"); !strings.Contains(res.Err.Error(), "BLOCK0 word 0 gained 1 bits") {
+			t.Errorf("the cause is %v", res.Err)
+		}
+	})
+}
+
 // TestCutBeforeTheCiphertextIsOnRecord: the unit has encrypted itself and shut its
 // doors, and loses its power while the first look is taken at what it made. That is the
 // line's fault, not a loader that can no longer read flash.

@@ -25,6 +25,7 @@ type policy struct {
 	secureBoot       bool
 	encryption       string // "release", "development", or "" for none
 	byUnit           bool   // the unit encrypts itself
+	freezes          bool   // with a bootloader that freezes the counter when it does
 	escrow           bool
 	withoutBootCheck bool
 	lock             []string // further lines of [lock]
@@ -163,7 +164,7 @@ func newJob(t testing.TB, p policy) *job.Job {
 	check(t, err)
 	spec := simulator.BootloaderSpec{
 		FlashSize: image.Size2MB, SecureBootV1: p.secureBoot,
-		FlashEncryption: p.encryption != "", Release: p.encryption == "release",
+		FlashEncryption: p.encryption != "", Release: p.encryption == "release", FreezesCounter: p.freezes,
 		Segments: []simulator.SegmentSize{{Address: 0x3fff0030, Length: 1024}, {Address: 0x40078000, Length: 4096}},
 		Entry:    0x40078000,
 	}

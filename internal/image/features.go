@@ -27,11 +27,14 @@ type BootloaderFeatures struct {
 
 	// Built for flash encryption, likewise: it makes a key, encrypts the flash in
 	// place, and burns FLASH_CRYPT_CNT: with Release to its maximum, with Development
-	// its lowest bit. Of a build with few log lines neither is known.
+	// its lowest bit. Of a build with few log lines neither is known. A release build
+	// that FreezesCounter burns the lowest bit, too, and in the same burn write-protects
+	// the counter, and with it UART_DOWNLOAD_DIS.
 	FlashEncryption bool
 	NeedsEncryption bool
 	Release         bool
 	Development     bool
+	FreezesCounter  bool
 
 	ClosesDownload bool // burns UART_DOWNLOAD_DIS when it enables secure boot
 
@@ -43,7 +46,7 @@ type BootloaderFeatures struct {
 // Messages that give an option of a bootloader away. Source: ESP-IDF
 // bootloader_support v3.1 to v6.0: bootloader_utility.c, esp_image_format.c,
 // secure_boot_v1/secure_boot.c, secure_boot_v2/secure_boot.c,
-// flash_encryption/flash_encrypt.c, esp32/secure_boot_secure_features.c,
+// flash_encryption/flash_encrypt.c (in older ones esp32/flash_encrypt.c), esp32/secure_boot_secure_features.c,
 // esp32/flash_encryption_secure_features.c.
 const (
 	MsgUnicore         = "Unicore bootloader"
@@ -55,6 +58,7 @@ const (
 	MsgEncryption      = "Checking flash encryption..."
 	MsgNeedsEncryption = "SECURE_FLASH_REQUIRE_ALREADY_ENABLED is set"
 	MsgRelease         = "Setting CRYPT_CNT for permanent encryption"
+	MsgReleaseFrozen   = "Write protecting FLASH_CRYPT_CNT eFuse" // older release builds
 	MsgKeepsJTAG       = "Not disabling JTAG - SECURITY COMPROMISED"
 	MsgKeepsBASIC      = "Not disabling ROM BASIC fallback - SECURITY COMPROMISED"
 	MsgKeepsDLEncrypt  = "Not disabling UART bootloader encryption"
@@ -89,7 +93,8 @@ func FindBootloaderFeatures(bin []byte) BootloaderFeatures {
 
 		FlashEncryption: oneOf(errorsEncryption, MsgEncryption, MsgNeedsEncryption),
 		NeedsEncryption: says(MsgNeedsEncryption),
-		Release:         says(MsgRelease),
+		Release:         says(MsgRelease) || says(MsgReleaseFrozen),
+		FreezesCounter:  says(MsgReleaseFrozen),
 
 		ClosesDownload: oneOf(errorsDownload, "Disable ROM Download mode..."),
 

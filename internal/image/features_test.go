@@ -44,6 +44,8 @@ func TestBootloaderFeatures(t *testing.T) {
 			BootloaderFeatures{FlashEncryption: true, Development: true, KeepsDLEncrypt: true}},
 		{"encryption, release", []string{"Checking flash encryption...", "Setting CRYPT_CNT for permanent encryption"},
 			BootloaderFeatures{FlashEncryption: true, Release: true}},
+		{"encryption, older release", []string{"Flash encryption check failed (%d).", "Checking flash encryption...", "Write protecting FLASH_CRYPT_CNT eFuse"},
+			BootloaderFeatures{FlashEncryption: true, Release: true, FreezesCounter: true}},
 		{"encryption up to v4.4, errors only", []string{"Flash encryption check failed (%d)."}, BootloaderFeatures{FlashEncryption: true}},
 		{"encryption since v5.0, errors only", []string{"Initialization of Flash Encryption key failed (%d)"}, BootloaderFeatures{FlashEncryption: true}},
 		{"encryption must be on already", []string{"flash encryption is not enabled, and SECURE_FLASH_REQUIRE_ALREADY_ENABLED is set, refusing to boot."},

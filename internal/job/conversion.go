@@ -64,6 +64,12 @@ func (b *builder) encryptsItself(f image.BootloaderFeatures) []mismatch {
 		{able && !f.Release && !f.Development && b.development(),
 			"the bootloader does not tell whether it switches encryption on for ever, and the profile's policy is development",
 			"Build it with CONFIG_BOOTLOADER_LOG_LEVEL_INFO" + orHost},
+		{able && f.FreezesCounter && b.job.Profile.Lock.UARTDownloadDis,
+			"the bootloader would freeze FLASH_CRYPT_CNT when it encrypts, and UART_DOWNLOAD_DIS with it, which the profile burns last",
+			"Build it with ESP-IDF 5.0 or later, leave UART_DOWNLOAD_DIS out of [lock]" + orHost},
+		{able && !f.Release && !f.Development && b.job.Profile.Lock.UARTDownloadDis,
+			"the bootloader does not tell whether it freezes FLASH_CRYPT_CNT when it encrypts, and UART_DOWNLOAD_DIS with it, which the profile burns last",
+			"Build it with CONFIG_BOOTLOADER_LOG_LEVEL_INFO, leave UART_DOWNLOAD_DIS out of [lock]" + orHost},
 	}
 	return append(list, b.burnsUnasked(able, f)...)
 }

@@ -17,10 +17,15 @@ func device(edits ...string) []string {
 	return append([]string{`mode = "host"`, `mode = "device"`}, edits...)
 }
 
+// closedPort closes the serial port in the end.
+var closedPort = []string{"[unit]", "[unit]\nmin_revision = \"v3.0\"", "[flash_encryption]",
+	"[lock]\nUART_DOWNLOAD_DIS = true\n[boot_check]\nexpect = \"ready\"\nseconds = 5\n[flash_encryption]"}
+
 // Builds that encrypt at the first start.
 var (
 	encryptsRelease = append([]string{"Checking flash encryption...", "Setting CRYPT_CNT for permanent encryption"}, builtV1...)
 	encryptsDev     = append(slices.Clone(encrypts), builtV1...)
+	encryptsFrozen  = append([]string{"Checking flash encryption...", "Write protecting FLASH_CRYPT_CNT eFuse"}, builtV1...)
 	encryptsQuietly = append([]string{"Initialization of Flash Encryption key failed (%d)"}, builtV1...)
 )
 
@@ -43,6 +48,11 @@ func TestBuiltToEncrypt(t *testing.T) {
 		{"without secure boot", encryptsRelease[:2], nil, "without Secure Boot V1"},
 		{"development under release", encryptsDev, nil, "development mode"},
 		{"release under development", encryptsRelease, development, "for ever"},
+		{"older release", encryptsFrozen, nil, ""},
+		{"older release under development", encryptsFrozen, development, "for ever"},
+		{"older release, port closed", encryptsFrozen, closedPort, "UART_DOWNLOAD_DIS with it"},
+		{"release, port closed", encryptsRelease, closedPort, ""},
+		{"without log lines, port closed", encryptsQuietly, closedPort, "does not tell whether it freezes"},
 		{"without log lines, development", encryptsQuietly, development, "does not tell"},
 		{"burns JTAG_DISABLE", encryptsRelease, []string{"[flash_encryption]", "[lock]\nJTAG_DISABLE = false\n[flash_encryption]"}, "JTAG_DISABLE by itself"},
 		{"leaves JTAG open", append([]string{"Not disabling JTAG - SECURITY COMPROMISED"}, encryptsRelease...),

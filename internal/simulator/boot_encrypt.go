@@ -156,16 +156,21 @@ func (b *boot) encryptRegion(off, n int, cipher *flashcrypt.Cipher) bool {
 	return true
 }
 
-// setCryptCnt turns encryption on: for good in a release build, else by the lowest
-// bit that is still clear.
+// setCryptCnt turns encryption on: by the lowest bit that is still clear, and in a
+// release build for good, by all bits or by the counter's write protection.
 func (b *boot) setCryptCnt() bool {
 	count := b.chip.efuse.fuses.cryptCnt()
 	set := ^count & (count + 1) & 0x7F
-	if b.features.Release {
-		b.info(tagEncrypt, "Setting CRYPT_CNT for permanent encryption")
+	protect := uint32(0)
+	switch {
+	case b.features.FreezesCounter:
+		b.info(tagEncrypt, image.MsgReleaseFrozen)
+		protect = 1 << 2
+	case b.features.Release:
+		b.info(tagEncrypt, image.MsgRelease)
 		set = 0x7F &^ count
 	}
-	if !b.burn(fuse(0, set<<20)) {
+	if !b.burn(fuse(0, set<<20|protect)) {
 		return false
 	}
 	b.info(tagEncrypt, "Flash encryption completed")

@@ -26,6 +26,7 @@ type BootloaderSpec struct {
 	SecureBootV2    bool                    // apps must be signed with the key that BLOCK2 has the digest of; not with V1
 	FlashEncryption bool                    // enables flash encryption by itself where it is not
 	Release         bool                    // and for good
+	FreezesCounter  bool                    // with Release: by one bit and its protection, as older releases do
 	Rollback        bool                    // gives a new app one boot to prove itself
 	AntiRollback    bool                    // and starts none below SECURE_VERSION
 
@@ -108,9 +109,12 @@ func (s BootloaderSpec) content() []byte {
 	}
 	if s.FlashEncryption {
 		out = append(out, text(image.MsgEncryption)...)
-		if s.Release {
+		switch {
+		case s.Release && s.FreezesCounter:
+			out = append(out, text(image.MsgReleaseFrozen)...)
+		case s.Release:
 			out = append(out, text(image.MsgRelease)...)
-		} else {
+		default:
 			out = append(out, text(image.MsgKeepsDLEncrypt)...)
 		}
 	}
