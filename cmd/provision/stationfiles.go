@@ -96,7 +96,7 @@ func (a *app) openRecordsQuietly(ctx context.Context, p *station.Profile, cfg *f
 			fmt.Fprintf(a.err, "provision: close %s: %v\n", p.Records.Database, err)
 		}
 	}
-	if cfg.Identity, err = sealingIdentity(p, cfg.DryRun); err != nil {
+	if cfg.Identity, err = sealingIdentity(ctx, p, store, cfg.DryRun); err != nil {
 		closeAll()
 		return nil, err
 	}
@@ -105,8 +105,8 @@ func (a *app) openRecordsQuietly(ctx context.Context, p *station.Profile, cfg *f
 
 // sealingIdentity is the station's identity, and not one of the owner's. A dry run
 // seals nothing and needs none.
-func sealingIdentity(p *station.Profile, dryRun bool) (keys.Identity, error) {
-	id, err := stationIdentity(p.Keys.Identity, !dryRun)
+func sealingIdentity(ctx context.Context, p *station.Profile, store *records.Store, dryRun bool) (keys.Identity, error) {
+	id, err := stationIdentity(p.Keys.Identity, !dryRun, func() error { return notMissed(ctx, p, store) })
 	switch {
 	case dryRun && errors.Is(err, fs.ErrNotExist):
 		return id, nil
@@ -123,8 +123,21 @@ func sealingIdentity(p *station.Profile, dryRun bool) (keys.Identity, error) {
 // less than a second.
 const leftoverAge = time.Hour
 
-// stationIdentity loads the station's identity, and makes it the first time.
-func stationIdentity(path string, create bool) (keys.Identity, error) {
+// notMissed reports the units whose keys nobody could open without the identity that
+// is not there: a new one in its place would hide that.
+func notMissed(ctx context.Context, p *station.Profile, store *records.Store) error {
+	n, err := store.WorkingKeys(ctx)
+	if err != nil || n == 0 {
+		return err
+	}
+	return fmt.Errorf("%s is missing, and nothing else opens the keys of the unfinished units (%d): put the file back. "+
+		"If it is lost for good, so are those units; `provision keys init --station %s` then makes a new one",
+		p.Keys.Identity, n, p.Path)
+}
+
+// stationIdentity loads the station's identity, and makes it the first time, unless
+// mayMake objects.
+func stationIdentity(path string, create bool, mayMake func() error) (keys.Identity, error) {
 	if create {
 		if err := keys.RemoveLeftovers(path, time.Now().Add(-leftoverAge)); err != nil {
 			return keys.Identity{}, err
@@ -132,6 +145,9 @@ func stationIdentity(path string, create bool) (keys.Identity, error) {
 	}
 	id, err := keys.LoadIdentity(path)
 	if !errors.Is(err, fs.ErrNotExist) || !create {
+		return id, err
+	}
+	if err := mayMake(); err != nil {
 		return id, err
 	}
 	id, err = keys.CreateIdentity(path)

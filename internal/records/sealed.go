@@ -114,6 +114,13 @@ func (s *Store) SealedKeys(ctx context.Context, unitID int64) (SealedKeys, error
 	return k, named(classify(ctx, err), "sealed keys of unit %d", unitID)
 }
 
+// WorkingKeys counts the units whose keys only the station's identity opens: those
+// that were begun and are not complete.
+func (s *Store) WorkingKeys(ctx context.Context) (n int, err error) {
+	err = s.r.QueryRowContext(ctx, "SELECT count(*) FROM sealed_keys WHERE working IS NOT NULL").Scan(&n)
+	return n, named(classify(ctx, err), "count sealed keys")
+}
+
 func scanSealed(scan func(...any) error) (SealedKeys, error) {
 	var k SealedKeys
 	err := scan(&k.UnitID, &k.Working, &k.Escrow, &k.IV, timestamp{&k.SealedAt}, timestamp{&k.DestroyedAt})
