@@ -42,21 +42,24 @@ var partitionLine = regexp.MustCompile(`Encrypting partition \d+ at offset 0x[0-
 
 const partitionDone = "Done encrypting"
 
-// banner is in what the ROM prints first at every reset.
-const banner = "rst:0x"
+// ownReset is in what the ROM prints after a reset that software asked for. Until the
+// app runs, that is the bootloader when it has burnt its counter; where the work fails
+// it first says so.
+const ownReset = "rst:0x3"
 
 // conversionLog follows a unit that encrypts itself.
 type conversionLog struct {
 	judge   func(line string) (bool, error) // of a start of the firmware
-	starts  int
-	done    int // bytes
-	current int // bytes of the partition at work
+	over    bool                            // it has reset itself
+	done    int                             // bytes
+	current int                             // bytes of the partition at work
 }
 
 // read takes one line, and says whether it ends the wait and how. What the profile
-// waits for or rejects counts from the second start on: in the first, a line of the
+// waits for or rejects counts once the unit has reset itself: before, a line of the
 // bootloader that matched by chance would end the wait, and the reset that follows cut
-// the unit off at its work.
+// the unit off at its work. A reset from outside, or a brown-out, only has it begin
+// again.
 func (c *conversionLog) read(line string) (ends bool, err error) {
 	for _, text := range encrypted {
 		if strings.Contains(line, text) {
@@ -75,10 +78,8 @@ func (c *conversionLog) read(line string) (ends bool, err error) {
 	if strings.Contains(line, partitionDone) {
 		c.done, c.current = c.done+c.current, 0
 	}
-	if strings.Contains(line, banner) {
-		c.starts++
-	}
-	if c.starts < 2 {
+	c.over = c.over || strings.Contains(line, ownReset)
+	if !c.over {
 		return false, nil
 	}
 	return c.judge(line)

@@ -27,8 +27,11 @@ func TestConversionLog(t *testing.T) {
 		}
 	}
 	quiet := conversionLog{judge: func(line string) (bool, error) { return line == "ready", nil }}
-	for i, line := range []string{"rst:0x1 (POWERON_RESET)", "ready", "rst:0x3 (SW_RESET)", "entry 0x40080400", "ready"} {
-		if ends, err := quiet.read(line); ends != (i == 4) || err != nil {
+	for i, line := range []string{
+		"rst:0x1 (POWERON_RESET)", "ready", "rst:0x1 (POWERON_RESET)", "ready", "rst:0xf (RTCWDT_BROWN_OUT_RESET)", "rst:0x10 (RTCWDT_RTC_RESET)", "ready",
+		"rst:0x3 (SW_RESET)", "entry 0x40080400", "ready",
+	} {
+		if ends, err := quiet.read(line); ends != (i == 9) || err != nil {
 			t.Errorf("line %d, %q: ends %v, %v", i, line, ends, err)
 		}
 	}
