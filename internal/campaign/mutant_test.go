@@ -20,13 +20,13 @@ var mutants = []mutant{
 		{"../flow/keys.go", "if err := r.seal(ctx, name); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n\t\t\treturn r.reopen(ctx, name)",
 			"made, iv, err := r.generate()\n\t\t\tif err != nil {\n\t\t\t\treturn err\n\t\t\t}\n\t\t\treturn r.useKeys(newUnitKeys(made, iv))"},
 		{"../flow/keys.go", "made, iv, err := r.generate()\n\tif err != nil {\n\t\treturn err\n\t}\n\tdefer made.Wipe()\n", "made, iv := r.keys.unit, r.keys.iv\n"},
-		{"../flow/burn.go", "err := r.cfg.Records.MarkVerified(ctx, r.unit.ID, purposeOf(block), r.cfg.Now())",
-			"err := errors.Join(r.seal(ctx, name), r.cfg.Records.MarkVerified(ctx, r.unit.ID, purposeOf(block), r.cfg.Now()))"},
+		{"../flow/burn.go", "err := r.cfg.Records.MarkVerified(ctx, r.cfg.RunID, r.unit.ID, purposeOf(block), r.cfg.Now())",
+			"err := errors.Join(r.seal(ctx, name), r.cfg.Records.MarkVerified(ctx, r.cfg.RunID, r.unit.ID, purposeOf(block), r.cfg.Now()))"},
 		{"../records/burn.go", "if err == nil && !sealed {", "if false {"},                                 // the rule of the records
 		{"../records/connect.go", `{"foreign_keys", "ON", int64(1)}`, `{"foreign_keys", "OFF", int64(0)}`}, // and the schema's
 	}, "was begun before the key was sealed"},
 	{"protect before compare", []edit{
-		{"../flow/burn.go", "if err := r.cfg.Records.MarkVerified(ctx, r.unit.ID, purposeOf(block), r.cfg.Now()); err != nil {", "if err := ctx.Err(); err != nil {"},
+		{"../flow/burn.go", "if err := r.cfg.Records.MarkVerified(ctx, r.cfg.RunID, r.unit.ID, purposeOf(block), r.cfg.Now()); err != nil {", "if err := ctx.Err(); err != nil {"},
 	}, "I3: BLOCK1 is protected"},
 	{"enable before protect", []edit{
 		{"../efuse/plan.go", "p.foreign, p.outOfOrder, p.keys, p.cryptConfig, p.secureBoot, p.encryption,", "p.foreign, p.cryptConfig, p.secureBoot, p.keys, p.encryption,"},

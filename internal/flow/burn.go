@@ -65,7 +65,7 @@ func (r *runner) keyStep(block int) Step {
 			if err != nil {
 				return err
 			}
-			if err := r.cfg.Records.MarkVerified(ctx, r.unit.ID, purposeOf(block), r.cfg.Now()); err != nil {
+			if err := r.cfg.Records.MarkVerified(ctx, r.cfg.RunID, r.unit.ID, purposeOf(block), r.cfg.Now()); err != nil {
 				return asFault(name, err, fault.Database)
 			}
 			r.proven = r.proven.And(proof)

@@ -69,6 +69,7 @@ func (r *runner) resume(ctx context.Context) error {
 	if _, err := r.cfg.Records.Reserve(ctx, r.cfg.RunID, *r.unit, r.cfg.Now()); err != nil {
 		return err
 	}
+	r.holds = true
 	// A session that was cut may have burnt what the chip has not loaded since.
 	words, err := efuse.Reload(ctx, r.dev, r.timing)
 	if err != nil {

@@ -86,6 +86,7 @@ var codes = []struct {
 	{records.ErrUnverified, fault.KeyUncertain},
 	{records.ErrParked, fault.Contradictory}, // by another program, without a code of its own
 	{records.ErrTakenOver, fault.TakenOver},
+	{errMeanwhile, fault.TakenOver},
 	{records.ErrObserved, fault.TakenOver}, // by the run that came after this one
 	{records.ErrNotDurable, fault.NotDurable},
 	{records.ErrFull, fault.DiskFull},

@@ -147,7 +147,7 @@ func (r *runner) finish(ctx context.Context, err error) Result {
 		res.Verdict = verdictPlan
 		res.Text = "Dry run: nothing was written."
 	default:
-		r.explain(&res, err)
+		r.explain(&res, r.superseded(ctx, err))
 	}
 	if note := r.conclude(ctx, res); note != nil {
 		if res.Err != nil {
@@ -176,6 +176,19 @@ func (r *runner) explain(res *Result, err error) {
 	if page, ok := fault.Lookup(res.Code); ok {
 		res.Text, res.Do = page.Says, page.Do
 	}
+}
+
+// superseded is err of a run that has lost its unit to another one meanwhile: what it
+// ran into is the other one's doing, and no reason to set the unit aside.
+func (r *runner) superseded(ctx context.Context, err error) error {
+	if !r.holds || fault.CodeOf(err) == fault.TakenOver {
+		return err
+	}
+	lost := r.cfg.Records.Holds(ctx, r.cfg.RunID, r.unit.ID)
+	if !errors.Is(lost, records.ErrTakenOver) {
+		return err
+	}
+	return fault.New(fault.TakenOver, stepOf(err), errors.Join(lost, err))
 }
 
 // setAside says whether a unit with that verdict is refused until a person has

@@ -22,8 +22,12 @@ import (
 // 460800 baud gives after framing.
 const bytesPerSecond = 36_000
 
-// errDigest is flash that does not hold what was written.
-var errDigest = errors.New("flash does not hold what was written")
+var (
+	// errDigest is flash that does not hold what was written.
+	errDigest = errors.New("flash does not hold what was written")
+	// errMeanwhile is a unit that was started by somebody else and has encrypted itself.
+	errMeanwhile = errors.New("the unit has encrypted itself since this run looked")
+)
 
 // region is a job's region as this unit's flash has it.
 type region struct {
@@ -175,8 +179,27 @@ func (r *runner) writeStep(g *region) Step {
 	}
 }
 
+// mayWrite asks right before flash is written whether this run is still the one to do
+// it. Another may have taken the unit up and finished it: plain text over what the unit
+// has encrypted by now is a unit that never starts again. Whoever it was, and in whatever
+// records, FLASH_CRYPT_CNT tells.
+func (r *runner) mayWrite(ctx context.Context) error {
+	if encrypted := r.words.Encrypted(); r.goal.ByUnit {
+		if err := r.readWords(ctx); err != nil {
+			return err
+		}
+		if r.words.Encrypted() != encrypted {
+			return errMeanwhile
+		}
+	}
+	return r.cfg.Records.Holds(ctx, r.cfg.RunID, r.unit.ID)
+}
+
 // write puts a region into flash and tells how far it is.
 func (r *runner) write(ctx context.Context, step string, g *region) error {
+	if err := r.mayWrite(ctx); err != nil {
+		return asFault(step, err, fault.Database)
+	}
 	var lost error
 	err := r.dev.WriteFlash(ctx, g.Offset, g.flash, func(done, total int) {
 		if now := r.cfg.Now(); r.progress.due(now) {

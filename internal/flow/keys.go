@@ -164,7 +164,7 @@ func (r *runner) reserve(ctx context.Context, step string) error {
 	if err != nil {
 		return asFault(step, err, fault.Database)
 	}
-	r.unit = &unit
+	r.unit, r.holds = &unit, true
 	return r.emit(ctx, Event{Kind: SerialReserved, Step: step, Text: "serial " + r.serial})
 }
 

@@ -25,7 +25,7 @@ var mutants = []mutant{
 	{"I2: go on with keys that were not sealed",
 		"if err := r.seal(ctx, name); err != nil {", "if err := r.reopen(ctx, name); err != nil {", "TestPass|TestBeforeEachBurn"},
 	{"I3: hide a key that the records do not have as compared",
-		"if err := r.cfg.Records.MarkVerified(ctx, r.unit.ID, purposeOf(block), r.cfg.Now()); err != nil {",
+		"if err := r.cfg.Records.MarkVerified(ctx, r.cfg.RunID, r.unit.ID, purposeOf(block), r.cfg.Now()); err != nil {",
 		"if err := ctx.Err(); err != nil {", "TestBeforeEachBurn"},
 	{"I3: believe a key without comparing it",
 		"proof, err := efuse.Compare(r.words, block, r.keyBlock(block))\n\t\t\tif err != nil {",

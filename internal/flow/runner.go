@@ -75,6 +75,7 @@ type runner struct {
 	unit    *records.Unit // nil: the MAC is not in the records
 	goal    efuse.Goal
 	proven  efuse.Proven
+	holds   bool      // this run has reserved the unit
 	keys    *unitKeys // nil until opened or made
 	regions []region  // what goes into flash, by offset
 	boot    []string

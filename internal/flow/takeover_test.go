@@ -1,53 +1,120 @@
 package flow_test
 
 import (
-	"strings"
+	"bytes"
+	"slices"
 	"testing"
 
 	"provision/internal/fault"
 	"provision/internal/flow"
+	"provision/internal/simulator"
 )
 
 // TestTwoStationsOneUnit: a second station that shares the records takes a unit up
 // while the first is in the middle of it, over a line that both can open. The second
-// finishes the unit. The first burns nothing from then on, and says why.
+// finishes the unit. The first does nothing to it from then on, and says why.
 func TestTwoStationsOneUnit(t *testing.T) {
 	t.Parallel()
-	j := newJob(t, release)
-	at := []string{"make and seal keys", "burn BLOCK1", "read-protect BLOCK1", "burn BLOCK2", "burn FLASH_CRYPT_CNT", "freeze", "record"}
-	for _, step := range sample(at, len(at)) {
-		t.Run(step, func(t *testing.T) {
-			t.Parallel()
-			inBubble(t, func(t *testing.T) {
-				r := newRig(t, release, j)
-				first := r.config()
-				w := r.watch()
-				acts := 0
-				show := first.Sink
-				first.Sink = func(ev flow.Event) {
-					show(ev)
-					if ev.Kind == flow.StepStarted && ev.Step == step {
-						if second := flow.Run(t.Context(), r.config()); second.Verdict != "PASS" {
-							t.Fatalf("the second station ended as %s: %v", second.Verdict, second.Err)
-						}
-						acts = len(w.acts)
-					}
-				}
-				res := flow.Run(t.Context(), first)
-				want := fault.TakenOver
-				if step == "make and seal keys" { // it has not taken the unit up yet, and finds it complete
-					want = fault.MACKnown
-				}
-				if res.Code != want || res.Verdict == "PASS" {
-					t.Errorf("the first station ended as %s %s: %v", res.Verdict, res.Code, res.Err)
-				}
-				for _, act := range w.acts[acts:] {
-					if strings.HasPrefix(act, "burn") {
-						t.Errorf("the first station went on: %s", act)
-					}
-				}
-				r.mustBeSecured(false)
+	for _, c := range []struct {
+		policy policy
+		at     []string
+	}{
+		{release, []string{
+			"make and seal keys", "write app at 0x10000", "write bootloader at 0x1000", "burn BLOCK1", "read-protect BLOCK1", "burn BLOCK2",
+			"burn FLASH_CRYPT_CNT", "freeze", "record",
+		}},
+		{secureBootOnly, []string{"write bootloader at 0x1000, all but its header", "write bootloader at 0x1000"}},
+		{byUnit, []string{
+			"write bootloader at 0x1000, all but its header", "write secure boot digest at 0x0", "write app at 0x10000",
+			"write bootloader at 0x1000", "let the unit encrypt itself",
+		}},
+	} {
+		j := newJob(t, c.policy)
+		for _, step := range c.at {
+			t.Run(c.policy.name+"/"+step, func(t *testing.T) {
+				t.Parallel()
+				inBubble(t, func(t *testing.T) { overtake(t, newRig(t, c.policy, j), flow.StepStarted, step, true) })
 			})
-		})
+		}
+	}
+}
+
+// TestOvertakenInsideABurn: the intent of the first was on disk, and the second has
+// taken the unit up and passed it before the burn. What the first sees then is the work
+// of the second, and no reason to set a unit aside that has passed.
+func TestOvertakenInsideABurn(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	for _, step := range []string{"burn BLOCK1", "burn FLASH_CRYPT_CNT"} {
+		inBubble(t, func(t *testing.T) { overtake(t, newRig(t, release, j), flow.BurnIntended, step, false) })
+	}
+}
+
+// overtake has a second run pass the unit when the first one tells of kind in step.
+// idle says that the first does nothing to the unit after that.
+func overtake(t *testing.T, r *rig, kind, step string, idle bool) {
+	t.Helper()
+	first, w := r.config(), r.watch()
+	var passed *snapshot
+	acts := 0
+	show := first.Sink
+	first.Sink = func(ev flow.Event) {
+		show(ev)
+		if ev.Kind == kind && ev.Step == step && passed == nil {
+			if second := flow.Run(t.Context(), r.config()); second.Verdict != "PASS" {
+				t.Fatalf("the second station ended as %s: %v", second.Verdict, second.Err)
+			}
+			acts, passed = len(w.acts), r.snapshot()
+		}
+	}
+	res := flow.Run(t.Context(), first)
+	if passed == nil {
+		t.Fatalf("the first station never came to %s; it ended as %s: %v", step, res.Verdict, res.Err)
+	}
+	want := fault.TakenOver
+	if step == "make and seal keys" { // it has not taken the unit up yet, and finds it complete
+		want = fault.MACKnown
+	}
+	if res.Code != want || res.Verdict == "PASS" {
+		t.Errorf("the first station ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+	}
+	if idle && len(w.acts) > acts {
+		t.Errorf("the first station went on: %q", w.acts[acts:])
+	}
+	passed.mustStillHold(r)
+	r.mustBeSecured(false)
+}
+
+// snapshot is what a unit and its records hold.
+type snapshot struct {
+	fuses   simulator.Fuses
+	flash   []byte
+	regions []string // with the run that saved each
+}
+
+func (r *rig) snapshot() *snapshot {
+	r.t.Helper()
+	flash, err := r.chip.Flash(0, r.chip.FlashSize())
+	check(r.t, err)
+	s := &snapshot{fuses: r.chip.Fuses(), flash: flash}
+	rows, err := r.store.Regions(r.t.Context(), r.unit().ID)
+	check(r.t, err)
+	for _, row := range rows {
+		s.regions = append(s.regions, row.RunID+" "+row.Name+" "+row.FlashMD5)
+	}
+	return s
+}
+
+func (s *snapshot) mustStillHold(r *rig) {
+	r.t.Helper()
+	now := r.snapshot()
+	if now.fuses != s.fuses {
+		r.t.Errorf("the fuses are %08x, were %08x", now.fuses, s.fuses)
+	}
+	if !bytes.Equal(now.flash, s.flash) {
+		r.t.Error("flash is not what it was")
+	}
+	if !slices.Equal(now.regions, s.regions) {
+		r.t.Errorf("the regions on record are %q, were %q", now.regions, s.regions)
 	}
 }

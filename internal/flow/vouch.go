@@ -139,6 +139,7 @@ func (r *runner) vouch(ctx context.Context, v Voucher) error {
 	if _, err := r.cfg.Records.Reserve(ctx, r.cfg.RunID, *r.unit, now); err != nil {
 		return err
 	}
+	r.holds = true
 	if err := r.warn(ctx, "record", reason); err != nil {
 		return err
 	}

@@ -89,11 +89,11 @@ func (t *txn) intend(ctx context.Context, b BurnIntent) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	run, err := t.unfinishedRun(ctx, b.RunID)
+	run, err := unfinishedRun(ctx, t, b.RunID)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := t.unitOf(ctx, run, b.UnitID); err != nil {
+	if _, err := unitOf(ctx, t, run, b.UnitID); err != nil {
 		return 0, err
 	}
 	var before, bits, fingerprint any = b.Before.String(), b.Bits.String(), nil

@@ -44,11 +44,11 @@ func (t *txn) complete(ctx context.Context, c Completion) error {
 	if err != nil {
 		return err
 	}
-	run, _, err := t.runID(ctx, c.RunID)
+	run, _, err := runID(ctx, t, c.RunID)
 	if err != nil {
 		return err
 	}
-	u, err := t.unitOf(ctx, run, c.UnitID)
+	u, err := unitOf(ctx, t, run, c.UnitID)
 	if err != nil {
 		return err
 	}

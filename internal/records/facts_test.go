@@ -152,7 +152,7 @@ func TestCarriesTellsUnitsApart(t *testing.T) {
 		u := e.seal(t, s)
 		e.put(t, s, u, files...)
 		for _, k := range e.keys {
-			must(t, s.MarkVerified(t.Context(), u.ID, k.Purpose, noon))
+			must(t, s.MarkVerified(t.Context(), e.run, u.ID, k.Purpose, noon))
 		}
 		must(t, s.Complete(t.Context(), Completion{UnitID: u.ID, RunID: e.run, At: noon}))
 	}

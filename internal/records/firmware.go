@@ -70,7 +70,7 @@ func (t *txn) firmwareID(ctx context.Context, sum string) (id int64, err error) 
 }
 
 // SaveRegion records a region that was read back. FirmwareSHA256 must have been
-// saved (ErrNotFound). A region saved again at the same offset takes the older
+// saved (ErrNotFound); the run is the last to have reserved the unit (ErrTakenOver). A region saved again at the same offset takes the older
 // one's place in look-ups; the older row stays.
 func (s *Store) SaveRegion(ctx context.Context, r Region) error {
 	err := s.write(ctx, func(t *txn) error { return t.saveRegion(ctx, r) })
@@ -82,11 +82,11 @@ func (t *txn) saveRegion(ctx context.Context, r Region) error {
 	if err != nil {
 		return err
 	}
-	run, err := t.unfinishedRun(ctx, r.RunID)
+	run, err := unfinishedRun(ctx, t, r.RunID)
 	if err != nil {
 		return err
 	}
-	if _, err := t.openUnit(ctx, r.UnitID); err != nil {
+	if _, err := unitOf(ctx, t, run, r.UnitID); err != nil {
 		return err
 	}
 	var file int64

@@ -77,7 +77,7 @@ func TestLookupKeyStates(t *testing.T) {
 	u, err := s.Reserve(ctx, discarded.run, u, noon)
 	must(t, err)
 	must(t, s.SealKeys(ctx, u.ID, discarded.keys[:1], discarded.working, nil, nil, noon))
-	must(t, s.MarkVerified(ctx, u.ID, discarded.keys[0].Purpose, noon))
+	must(t, s.MarkVerified(ctx, discarded.run, u.ID, discarded.keys[0].Purpose, noon))
 	must(t, s.Complete(ctx, Completion{UnitID: u.ID, RunID: discarded.run, At: noon}))
 	for e, want := range map[*example]KeyState{&open: KeySealed, &escrowed: KeyEscrowed, &discarded: KeyDiscarded} {
 		r, err := s.Lookup(ctx, e.serial)

@@ -87,7 +87,7 @@ func (t *txn) moveUnit(ctx context.Context, p Parking, update string, args ...an
 	}
 	var run int64
 	if p.RunID != "" {
-		if run, _, err = t.runID(ctx, p.RunID); err != nil {
+		if run, _, err = runID(ctx, t, p.RunID); err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,7 @@ func (s *Store) Regoal(ctx context.Context, unitID int64, goal json.RawMessage) 
 }
 
 func (t *txn) regoal(ctx context.Context, unitID int64, goal json.RawMessage) error {
-	if _, err := t.openUnit(ctx, unitID); err != nil {
+	if _, err := openUnit(ctx, t, unitID); err != nil {
 		return err
 	}
 	var burnt bool

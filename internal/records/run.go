@@ -112,7 +112,7 @@ func (t *txn) finish(ctx context.Context, f Finish) error {
 	if err != nil {
 		return err
 	}
-	id, err := t.unfinishedRun(ctx, f.RunID)
+	id, err := unfinishedRun(ctx, t, f.RunID)
 	if err != nil {
 		return err
 	}
@@ -126,8 +126,8 @@ func (t *txn) finish(ctx context.Context, f Finish) error {
 }
 
 // runID returns the row of a run, ErrNotFound without one.
-func (t *txn) runID(ctx context.Context, run string) (id int64, finished bool, err error) {
-	err = t.QueryRowContext(ctx, "SELECT id, finished_at IS NOT NULL FROM runs WHERE run = ?", run).Scan(&id, &finished)
+func runID(ctx context.Context, q querier, run string) (id int64, finished bool, err error) {
+	err = q.QueryRowContext(ctx, "SELECT id, finished_at IS NOT NULL FROM runs WHERE run = ?", run).Scan(&id, &finished)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, false, fmt.Errorf("run %q: %w", run, ErrNotFound)
 	}
@@ -135,8 +135,8 @@ func (t *txn) runID(ctx context.Context, run string) (id int64, finished bool, e
 }
 
 // unfinishedRun returns the row of a run that may still act.
-func (t *txn) unfinishedRun(ctx context.Context, run string) (int64, error) {
-	id, finished, err := t.runID(ctx, run)
+func unfinishedRun(ctx context.Context, q querier, run string) (int64, error) {
+	id, finished, err := runID(ctx, q, run)
 	if err == nil && finished {
 		err = ErrRunFinished
 	}
@@ -147,17 +147,31 @@ func (t *txn) unfinishedRun(ctx context.Context, run string) (int64, error) {
 // error when the run is no longer the last to have reserved the unit. Two stations may
 // see one unit, over a line that both can open or when a slow one wakes up: only the
 // one that came last goes on.
-func (t *txn) unitOf(ctx context.Context, run, unitID int64) (Unit, error) {
-	u, err := t.openUnit(ctx, unitID)
+func unitOf(ctx context.Context, q querier, run, unitID int64) (Unit, error) {
+	u, err := openUnit(ctx, q, unitID)
 	if errors.Is(err, ErrNotFound) {
 		return u, err
 	}
 	var last int64
-	lost := t.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM runs WHERE unit_id = ?", unitID).Scan(&last)
+	lost := q.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM runs WHERE unit_id = ?", unitID).Scan(&last)
 	if lost == nil && last != run {
 		lost = ErrTakenOver
 	}
 	return u, errors.Join(lost, err)
+}
+
+// Holds asks, right before something is done to the unit that no record announces,
+// whether the run may still act on it. ErrRunFinished, ErrTakenOver when another run
+// has reserved the unit since this one did, and the errors of a unit not open.
+func (s *Store) Holds(ctx context.Context, run string, unitID int64) error {
+	err := s.read(ctx, func(tx *sql.Tx) error {
+		id, err := unfinishedRun(ctx, tx, run)
+		if err == nil {
+			_, err = unitOf(ctx, tx, id, unitID)
+		}
+		return err
+	})
+	return named(err, "act on unit %d", unitID)
 }
 
 // RunFilter narrows a history; zero fields do not.

@@ -36,7 +36,7 @@ type SealedKeys struct {
 // Other errors: ErrKeysExist, ErrKeyReused, and those of a unit not open.
 func (s *Store) SealKeys(ctx context.Context, unitID int64, keys []Key, working, escrow, iv []byte, at time.Time) error {
 	err := s.write(ctx, func(t *txn) error {
-		u, err := t.openUnit(ctx, unitID)
+		u, err := openUnit(ctx, t, unitID)
 		if err != nil {
 			return err
 		}
@@ -136,10 +136,15 @@ func keysOf(ctx context.Context, q querier, unitID int64) ([]Key, error) {
 }
 
 // MarkVerified records that a key was read back from the chip and compared. The
-// first time counts; again changes nothing.
-func (s *Store) MarkVerified(ctx context.Context, unitID int64, purpose string, at time.Time) error {
+// first time counts; again changes nothing. ErrTakenOver from a run that is not the
+// last to have reserved the unit.
+func (s *Store) MarkVerified(ctx context.Context, runID string, unitID int64, purpose string, at time.Time) error {
 	err := s.write(ctx, func(t *txn) error {
-		if _, err := t.openUnit(ctx, unitID); err != nil {
+		run, err := unfinishedRun(ctx, t, runID)
+		if err != nil {
+			return err
+		}
+		if _, err := unitOf(ctx, t, run, unitID); err != nil {
 			return err
 		}
 		return t.markVerified(ctx, unitID, purpose, at)

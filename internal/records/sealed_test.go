@@ -67,10 +67,10 @@ func TestSealedKeysComeBack(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("SealedKeys = %+v, want %+v", got, want)
 	}
-	must(t, s.MarkVerified(ctx, u.ID, "flash_encryption", noon.Add(time.Minute)))
-	must(t, s.MarkVerified(ctx, u.ID, "flash_encryption", noon.Add(time.Hour)))
-	wantErr(t, s.MarkVerified(ctx, u.ID, "nothing", noon), ErrNotFound)
-	wantErr(t, s.MarkVerified(ctx, 99, "flash_encryption", noon), ErrNotFound)
+	must(t, s.MarkVerified(ctx, e.run, u.ID, "flash_encryption", noon.Add(time.Minute)))
+	must(t, s.MarkVerified(ctx, e.run, u.ID, "flash_encryption", noon.Add(time.Hour)))
+	wantErr(t, s.MarkVerified(ctx, e.run, u.ID, "nothing", noon), ErrNotFound)
+	wantErr(t, s.MarkVerified(ctx, e.run, 99, "flash_encryption", noon), ErrNotFound)
 	got, err = s.SealedKeys(ctx, u.ID)
 	must(t, err)
 	if !got.Keys[0].VerifiedAt.Equal(noon.Add(time.Minute)) || got.Keys[1].Verified() {
@@ -168,7 +168,7 @@ func TestCompleteRefuses(t *testing.T) {
 	done := Completion{UnitID: u.ID, RunID: e.run, At: noon}
 	wantErr(t, s.Complete(ctx, done), ErrUnverified)
 	for _, k := range e.keys {
-		must(t, s.MarkVerified(ctx, u.ID, k.Purpose, noon))
+		must(t, s.MarkVerified(ctx, e.run, u.ID, k.Purpose, noon))
 	}
 	bad := done
 	bad.FinalWords = []BlockWords{{Block: 2, Words: Words{0, 5}}}
@@ -189,7 +189,7 @@ func TestCompleteRefuses(t *testing.T) {
 	again := newExample(7)
 	again.start(t, s)
 	wantErr(t, s.SealKeys(ctx, u.ID, again.keys, again.working, again.escrow, nil, noon), ErrComplete)
-	wantErr(t, s.MarkVerified(ctx, u.ID, e.keys[0].Purpose, noon), ErrComplete)
+	wantErr(t, s.MarkVerified(ctx, again.run, u.ID, e.keys[0].Purpose, noon), ErrComplete)
 	_, err := s.IntendBurn(ctx, BurnIntent{RunID: again.run, UnitID: u.ID, Step: "x", Bits: Words{1}, At: noon})
 	wantErr(t, err, ErrComplete)
 	wantErr(t, s.SaveRegion(ctx, Region{RunID: again.run, UnitID: u.ID, Name: "app", Length: 1, FlashMD5: sum("x")[:32], VerifiedAt: noon}), ErrComplete)

@@ -145,7 +145,7 @@ func (e example) secure(t testing.TB, s *Store) Unit {
 			KeyFingerprint: k.Fingerprint, At: noon.Add(4 * time.Second)})
 		must(t, err)
 		must(t, s.ObserveBurn(ctx, Observation{BurnID: id, OK: true, At: noon.Add(5 * time.Second)}))
-		must(t, s.MarkVerified(ctx, u.ID, k.Purpose, noon.Add(5*time.Second)))
+		must(t, s.MarkVerified(ctx, e.run, u.ID, k.Purpose, noon.Add(5*time.Second)))
 	}
 	id, err := s.IntendBurn(ctx, BurnIntent{RunID: e.run, UnitID: u.ID, Step: "enable", Block: 0,
 		Before: Words{0x00130180}, Bits: Words{0x07f00000}, At: noon.Add(6 * time.Second)})

@@ -6,7 +6,7 @@ import (
 )
 
 // TestTakenOver: of two runs that have taken up one unit, only the one that came last
-// may burn or complete it, whoever of them is still at work.
+// may burn, write or complete it, whoever of them is still at work.
 func TestTakenOver(t *testing.T) {
 	t.Parallel()
 	s := openTemp(t)
@@ -20,11 +20,16 @@ func TestTakenOver(t *testing.T) {
 	must(t, s.StartRun(ctx, Run{ID: "second", StartedAt: noon.Add(time.Minute)}))
 	_, err = s.IntendBurn(ctx, intent)
 	must(t, err) // it has not taken the unit up yet
+	must(t, s.Holds(ctx, e.run, u.ID))
 	_, err = s.Reserve(ctx, "second", e.unit(), noon.Add(time.Minute))
 	must(t, err)
 
 	_, err = s.IntendBurn(ctx, intent)
 	wantErr(t, err, ErrTakenOver)
+	wantErr(t, s.Holds(ctx, e.run, u.ID), ErrTakenOver)
+	wantErr(t, s.MarkVerified(ctx, e.run, u.ID, e.keys[0].Purpose, noon), ErrTakenOver)
+	wantErr(t, s.SaveRegion(ctx, Region{RunID: e.run, UnitID: u.ID, Name: "app", Length: 1, FlashMD5: sum("x")[:32], VerifiedAt: noon}), ErrTakenOver)
+	must(t, s.Holds(ctx, "second", u.ID))
 	wantErr(t, s.Complete(ctx, Completion{UnitID: u.ID, RunID: e.run, At: noon}), ErrTakenOver)
 	must(t, s.ObserveBurn(ctx, Observation{BurnID: first, OK: true, At: noon})) // what was begun is still told
 	intent.RunID = "second"

@@ -97,7 +97,7 @@ func (u *Unit) check() error {
 }
 
 func (t *txn) reserve(ctx context.Context, runID string, u Unit, at time.Time) (Unit, error) {
-	run, err := t.unfinishedRun(ctx, runID)
+	run, err := unfinishedRun(ctx, t, runID)
 	if err != nil {
 		return Unit{}, err
 	}
@@ -162,8 +162,8 @@ func (t *txn) insertUnit(ctx context.Context, u Unit, at time.Time) (Unit, error
 
 // openUnit returns a unit that may be written, else ErrNotFound, ErrComplete or
 // a *ParkedError.
-func (t *txn) openUnit(ctx context.Context, id int64) (Unit, error) {
-	u, err := unitByID(ctx, t, id)
+func openUnit(ctx context.Context, q querier, id int64) (Unit, error) {
+	u, err := unitByID(ctx, q, id)
 	if err != nil {
 		return Unit{}, err
 	}
@@ -173,7 +173,7 @@ func (t *txn) openUnit(ctx context.Context, id int64) (Unit, error) {
 	case StateComplete:
 		return Unit{}, ErrComplete
 	}
-	p, err := parkingOf(ctx, t, u.MAC)
+	p, err := parkingOf(ctx, q, u.MAC)
 	if err != nil {
 		return Unit{}, err
 	}
