@@ -62,7 +62,8 @@ func (r *runner) connect(ctx context.Context) error {
 
 // closedUnit says what is known of a unit that can no longer tell its MAC, from the
 // serial number given with it. A unit whose last intent was to close download mode
-// is set aside: it was not seen to be done, and only a person can look at it.
+// is set aside: it was not seen to be done, and only a person can look at it. One that
+// is set aside already stays so for the reason it was.
 func (r *runner) closedUnit(ctx context.Context, because error) error {
 	if r.cfg.Serial == "" || r.cfg.Records == nil {
 		return because
@@ -78,7 +79,10 @@ func (r *runner) closedUnit(ctx context.Context, because error) error {
 	if err != nil || len(burns) == 0 || burns[len(burns)-1].Step != closeDownload {
 		return because
 	}
-	r.mac, r.serial = unit.MAC, unit.Serial
+	r.mac, r.serial, r.parked = unit.MAC, unit.Serial, unit.State == records.StateParked
+	if r.parked {
+		return fmt.Errorf("%s is set aside (%s: %s); this may be it: %w", unit.Serial, unit.ParkCode, unit.ParkReason, because)
+	}
 	return fmt.Errorf("%s was to be closed and was cut before that was recorded; this may be it: %w", unit.Serial, because)
 }
 

@@ -45,6 +45,8 @@ var codes = []struct {
 	{errNotAtDoor, fault.StillOpen},
 	{errStillOpen, fault.StillOpen},
 	{errOtherCause, fault.Contradictory},
+	{errSeenOpen, fault.Contradictory},
+	{errUnseen, fault.BadProfile},
 	{errFlash, fault.FlashSize},
 	{errRevision, fault.WrongRevision},
 	{errMAC, fault.BadMAC},

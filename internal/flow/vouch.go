@@ -19,6 +19,8 @@ var (
 	errStillOpen  = errors.New("the unit's download mode is not closed: run it, as any other")
 	errNotAtDoor  = errors.New("the unit's last burn is not that of UART_DOWNLOAD_DIS")
 	errOtherCause = errors.New("the unit is set aside for another reason")
+	errSeenOpen   = errors.New("the burn of UART_DOWNLOAD_DIS was read back, and was not what it should be")
+	errUnseen     = errors.New("the profile has no [boot_check], and nobody can vouch for a unit that is not seen to start")
 )
 
 // Vouch completes a unit that lost its power between the burn of UART_DOWNLOAD_DIS and
@@ -43,8 +45,8 @@ func Vouch(ctx context.Context, cfg Config, v Voucher) Result {
 	return r.finish(ctx, err)
 }
 
-// atTheDoor holds the record of the unit against the plan: with the bits of its last
-// intent nothing may be left to burn.
+// atTheDoor holds the record of the unit against the plan: with what its last burn
+// showed, or with the bits of its intent where nobody looked, nothing may be left to burn.
 func (r *runner) atTheDoor(ctx context.Context) error {
 	unit, err := r.cfg.Records.UnitBySerial(ctx, r.cfg.Serial)
 	if err != nil {
@@ -64,11 +66,12 @@ func (r *runner) atTheDoor(ctx context.Context) error {
 	if len(burns) == 0 || burns[len(burns)-1].Step != closeDownload {
 		return errNotAtDoor
 	}
-	r.unit, r.serial, r.mac = &unit, unit.Serial, unit.MAC
 	last := burns[len(burns)-1]
-	for i := range last.Before {
-		r.words[0][i] = last.Before[i] | last.Bits[i]
+	if !last.ObservedAt.IsZero() && !last.OK {
+		return errSeenOpen
 	}
+	r.unit, r.serial, r.mac = &unit, unit.Serial, unit.MAC
+	r.words[0] = shown(last)
 	var revision efuse.Revision
 	if _, err := fmt.Sscanf(unit.ChipRevision, "v%d.%d", &revision.Major, &revision.Minor); err != nil {
 		return fmt.Errorf("revision %q on record: %w", unit.ChipRevision, err)
@@ -86,6 +89,18 @@ func (r *runner) atTheDoor(ctx context.Context) error {
 		err = fault.New(fault.LockMissing, "", fmt.Errorf("by the records %s is still to be burnt", left[0].Name()))
 	}
 	return errors.Join(err, r.flashOnRecord(ctx))
+}
+
+// shown are the words of BLOCK0 after a burn of it: as they were read back, else as its
+// intent says.
+func shown(b records.Burn) (words [8]uint32) {
+	if b.After != nil {
+		return *b.After
+	}
+	for i := range b.Before {
+		words[i] = b.Before[i] | b.Bits[i]
+	}
+	return words
 }
 
 // findClosed has the ROM itself say that download mode is closed.
@@ -106,12 +121,13 @@ func (r *runner) findClosed(ctx context.Context) error {
 	return nil
 }
 
-// watchClosed starts the unit and watches what it says, where the profile asks for it.
+// watchClosed starts the unit and watches what it says. A profile that closes download
+// mode has a boot check; without one nobody would see the unit start.
 func (r *runner) watchClosed(ctx context.Context) error {
 	const name = "boot check"
 	check := r.cfg.Job.Profile.BootCheck
 	if check == nil {
-		return nil
+		return errUnseen
 	}
 	silence := fmt.Errorf("%q within %v: %w", check.Expect, check.Timeout, errNoLine)
 	verdict, err := r.startAndWatch(ctx, name, check.Timeout, silence, r.judge)

@@ -3,6 +3,7 @@ package flow_test
 import (
 	"math/big"
 	"testing"
+	"time"
 
 	"provision/internal/fault"
 	"provision/internal/flow"
@@ -100,4 +101,71 @@ func TestVouchRefuses(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestVouchKeepsWhatWasSeen: a unit whose last burn was read back and was bad is not
+// completed by anybody's word, and stays set aside for that when it comes back closed.
+func TestVouchKeepsWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		r := cutAtTheDoor(t, true)
+		r.observe(func(*records.Words) bool { return false })
+		check(t, r.store.Park(t.Context(), records.Parking{MAC: r.mac(), Code: string(fault.ReadBack), Reason: "bits are missing", At: time.Now()}))
+		r.mustRun("PARK", "E108")
+		if u := r.unit(); u.ParkCode != string(fault.ReadBack) {
+			t.Errorf("it is set aside for %s %q", u.ParkCode, u.ParkReason)
+		}
+		r.mustNotVouch(fault.Contradictory)
+		check(t, r.store.Release(t.Context(), records.Release{MAC: r.mac(), Person: "lead", Reason: "try again", At: time.Now()}))
+		r.mustNotVouch(fault.Contradictory)
+	})
+}
+
+// TestVouchPlansFromWhatWasRead: where the last burn was looked at, its words count, not
+// those that were intended.
+func TestVouchPlansFromWhatWasRead(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		r := cutAtTheDoor(t, true)
+		r.observe(func(w *records.Words) bool {
+			w[0] &^= uartDis
+			return true
+		})
+		r.mustNotVouch(fault.LockMissing)
+	})
+}
+
+// observe puts on record what the last burn showed: what was intended, as change makes
+// it, and whether that was good.
+func (r *rig) observe(change func(*records.Words) bool) {
+	r.t.Helper()
+	burns := r.burns()
+	last := burns[len(burns)-1]
+	words := *last.Before
+	for i, bits := range last.Bits {
+		words[i] |= bits
+	}
+	ok := change(&words)
+	check(r.t, r.store.ObserveBurn(r.t.Context(), records.Observation{BurnID: last.ID, Words: words, OK: ok, At: time.Now()}))
+}
+
+func (r *rig) mustNotVouch(want fault.Code) {
+	r.t.Helper()
+	if res := r.vouch(); res.Code != want || res.Verdict == "PASS" {
+		r.t.Errorf("it ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+	}
+	if u := r.unit(); u.State == records.StateComplete {
+		r.t.Error("the unit is complete on record")
+	}
+	r.mustKeepKeys()
+}
+
+// TestVouchSeesItStart: a job that would not watch the unit start completes nothing.
+func TestVouchSeesItStart(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		r := cutAtTheDoor(t, true)
+		r.job.Profile.BootCheck = nil
+		r.mustNotVouch(fault.BadProfile)
+	})
 }
