@@ -70,8 +70,9 @@ func (t *txn) firmwareID(ctx context.Context, sum string) (id int64, err error) 
 }
 
 // SaveRegion records a region that was read back. FirmwareSHA256 must have been
-// saved (ErrNotFound); the run is the last to have reserved the unit (ErrTakenOver). A region saved again at the same offset takes the older
-// one's place in look-ups; the older row stays.
+// saved (ErrNotFound); the run is the last to have reserved the unit (ErrTakenOver).
+// A region saved again at the same offset takes the older one's place in look-ups;
+// the older row stays.
 func (s *Store) SaveRegion(ctx context.Context, r Region) error {
 	err := s.write(ctx, func(t *txn) error { return t.saveRegion(ctx, r) })
 	return named(err, "save region %s of unit %d", r.Name, r.UnitID)
