@@ -172,3 +172,48 @@ func TestBlanksOfUnit(t *testing.T) {
 		t.Errorf("blank are %v", blanks)
 	}
 }
+
+// TestBlankRestOfUnit: a file that is shorter than its encrypted partition leaves
+// nothing in it unknown, wherever it lies.
+func TestBlankRestOfUnit(t *testing.T) {
+	const table = demo.Partitions + "vault, data, 0x40, 0x300000, 0x5000, encrypted\n"
+	const at = "[[images.extra]]\npath = \"extra.bin\"\nencrypt = true\noffset = "
+	for _, c := range []struct {
+		name, extra string
+		host        bool
+		want        []span
+	}{
+		{"at its start", "[[images.extra]]\npath = \"extra.bin\"\npartition = \"vault\"", false, []span{{0x301000, 0x305000}}},
+		{"inside", at + "0x302000", false, []span{{0x300000, 0x302000}, {0x303000, 0x305000}}},
+		{"at its end", at + "0x304000", false, []span{{0x300000, 0x304000}}},
+		{"two files", at + "0x303000\n" + at + "0x301000", false, []span{{0x300000, 0x301000}, {0x302000, 0x303000}, {0x304000, 0x305000}}},
+		{"encrypted by the station", at + "0x302000", true, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFolder(t)
+			f.write("bootloader.bin", f.bootloaderSaying(encryptsRelease...))
+			f.write("partition-table.csv", []byte(table))
+			f.write("extra.bin", []byte("certificate"))
+			edits := []string{"[secure_boot]", c.extra + "\n[secure_boot]", "partition-table.bin", "partition-table.csv"}
+			if !c.host {
+				edits = device(edits...)
+			}
+			j, err := f.job(edits...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var blank []span
+			for _, r := range j.Regions {
+				if r.Name == "blank vault" {
+					blank = append(blank, span{r.Offset, r.End()})
+					if !r.Encrypt || !r.Volatile {
+						t.Errorf("%+v is not encrypted, or not the firmware's", blank)
+					}
+				}
+			}
+			if !slices.Equal(blank, c.want) {
+				t.Errorf("blank is %x, want %x", blank, c.want)
+			}
+		})
+	}
+}

@@ -136,22 +136,48 @@ func (b *builder) appPartition(path string) (image.Partition, bool) {
 // blanks adds what has to read as erased when the firmware starts for the first
 // time: otadata (ciphertext of 0xFF on an encrypted unit, or the bootloader reads
 // noise) and NVS, unless a file was named for them. Where the unit encrypts itself, so
-// has everything it will encrypt: after a cut it would encrypt twice what it finds.
+// has everything it will encrypt, also what such a file leaves of its partition: after
+// a cut it would encrypt twice what it finds.
 func (b *builder) blanks() {
 	for _, part := range b.job.Table.Partitions {
-		wanted := part.Subtype == image.SubtypeOTAData || part.Subtype == image.SubtypeNVS ||
-			part.Encrypted() && b.job.Profile.FlashEncryption.OnDevice
+		whole := part.Encrypted() && b.job.Profile.FlashEncryption.OnDevice
+		wanted := part.Subtype == image.SubtypeOTAData || part.Subtype == image.SubtypeNVS || whole
 		if part.Type != image.TypeData || !wanted {
 			continue
 		}
-		if slices.ContainsFunc(b.job.Regions, func(r Region) bool { return r.Offset < uint32(part.End()) && part.Offset < r.End() }) {
+		named := b.within(part)
+		if len(named) > 0 && !whole {
 			continue
 		}
-		b.region(Region{
-			Name: "blank " + part.Label, Offset: part.Offset, Data: blank(part.Size), Volatile: true,
-			Encrypt: part.Encrypted() && b.job.Profile.FlashEncryption.Enabled,
-		})
+		from := part.Offset
+		for _, r := range named {
+			b.blank(part, from, r.Offset)
+			from = max(from, r.End())
+		}
+		b.blank(part, from, uint32(part.End()))
 	}
+}
+
+// within are the regions that lie in part, by offset.
+func (b *builder) within(part image.Partition) (list []Region) {
+	for _, r := range b.job.Regions {
+		if r.Offset < uint32(part.End()) && part.Offset < r.End() {
+			list = append(list, r)
+		}
+	}
+	slices.SortFunc(list, func(x, y Region) int { return cmp.Compare(x.Offset, y.Offset) })
+	return list
+}
+
+// blank has that piece of part read as erased, if it is one.
+func (b *builder) blank(part image.Partition, from, to uint32) {
+	if from >= to {
+		return
+	}
+	b.region(Region{
+		Name: "blank " + part.Label, Offset: from, Data: blank(to - from), Volatile: true,
+		Encrypt: part.Encrypted() && b.job.Profile.FlashEncryption.Enabled,
+	})
 }
 
 // layout sorts the regions and finds those that lie on each other or beyond the
