@@ -11,16 +11,22 @@ import (
 	"provision/internal/station"
 )
 
-// newJob is job.New, and whether the units of the job will accept the update that
-// their profile plans next. The error is a job.Problems, as job.New's is.
+// newJob is job.New, and whether the units of the job can be updated over the air, and
+// will accept the update that their profile plans next. The error is a job.Problems, as
+// job.New's is.
 func newJob(p *station.Profile) (*job.Job, error) {
 	j, err := job.New(p)
-	if err != nil || p.OTA.NextImage == "" {
-		return j, err
+	if err != nil {
+		return nil, err
 	}
-	problem := nextUpdate(j, p.OTA.NextImage)
-	if problem != nil {
-		return nil, job.Problems{problem}
+	if p.OTA.NextImage != "" {
+		if problem := nextUpdate(j, p.OTA.NextImage); problem != nil {
+			return nil, job.Problems{problem}
+		}
+		return j, nil
+	}
+	for _, r := range ota.Never(j.Table) {
+		j.Warnings = append(j.Warnings, "No unit of this profile can ever be updated over the air. "+r.Says)
 	}
 	return j, nil
 }

@@ -182,3 +182,27 @@ func TestNextImage(t *testing.T) {
 		})
 	}
 }
+
+// TestNeverUpdated: a table that no update can be written to is told of, also where
+// none is planned.
+func TestNeverUpdated(t *testing.T) {
+	for _, c := range []struct{ name, table, says string }{
+		{"two slots", "otadata,data,ota,0xf000,0x2000\nota_0,app,ota_0,0x20000,1M\nota_1,app,ota_1,,1M\n", ""},
+		{"factory and a slot", "otadata,data,ota,0xf000,0x2000\nfactory,app,factory,0x20000,1M\nota_0,app,ota_0,,1M\n", ""},
+		{"factory only", "factory,app,factory,0x20000,1M\n", "no OTA slot"},
+		{"one slot only", "otadata,data,ota,0xf000,0x2000\nota_0,app,ota_0,0x20000,1M\n", "only OTA slot"},
+		{"no otadata", "factory,app,factory,0x20000,1M\nota_0,app,ota_0,,1M\n", "no otadata partition"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newNextBench(t)
+			b.write("table.csv", []byte(c.table))
+			j, err := b.job("partition-table.bin", "table.csv", "[ota]\nnext_image = \"next.bin\"\n", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if said := strings.Join(j.Warnings, "\n"); !strings.Contains(said, c.says) || c.says == "" && said != "" {
+				t.Errorf("warnings %q, want %q", said, c.says)
+			}
+		})
+	}
+}

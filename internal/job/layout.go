@@ -66,9 +66,6 @@ func (b *builder) flashLayout() image.Layout {
 // checkTable holds the table against the flash and the rules of secure boot.
 func (b *builder) checkTable(path string) bool {
 	ok := true
-	if !updatable(b.job.Table) {
-		b.warnf("%s: it has no two places for an app with otadata, so that no unit made with it can ever be updated over the air.", path)
-	}
 	for _, f := range b.job.Table.Check(b.flashLayout()) {
 		if f.Advice {
 			b.warnf("%s: %v.", path, f)
@@ -88,25 +85,6 @@ func (b *builder) checkTable(path string) bool {
 		}
 	}
 	return ok
-}
-
-// updatable reports whether esp_ota finds a slot besides the one that runs, and a
-// place to note which one is to start.
-func updatable(t image.Table) bool {
-	places := 0
-	for _, part := range t.Partitions {
-		if part.IsOTAApp() {
-			places++
-		}
-	}
-	if places == 0 {
-		return false
-	}
-	if _, factory := t.Factory(); factory {
-		places++
-	}
-	_, noted := t.OTAData()
-	return places > 1 && noted
 }
 
 // appPartition is where the app goes: the partition that a blank otadata starts.

@@ -52,6 +52,13 @@ func findTarget(d Device) (t target) {
 	return t
 }
 
+// Never are the reasons for which units with that partition table accept no update,
+// whatever the image; none where some may.
+func Never(table image.Table) []Reason {
+	t := findTarget(Device{Table: Known(table)})
+	return append(t.reasons, t.late...)
+}
+
 // choose settles which slots it may be.
 func (t *target) choose(d Device, table image.Table, slots []image.Partition) {
 	running, known := d.Running.Get()
