@@ -149,6 +149,9 @@ func (a *app) prepareBatch(ctx context.Context, f batchFlags) (floor.Config, fun
 // slots are those of the profile; a station without any has one, at its port.
 func (a *app) slots(p *station.Profile, yes bool) ([]floor.Slot, error) {
 	places := p.Link.Slots
+	if len(places) == 0 && p.Link.Port == "" {
+		return nil, usagef("%s has no slots: add [[link.slots]], one for each place of the fixture, or a port in [link]", p.Path)
+	}
 	if len(places) == 0 {
 		places = []station.Slot{{Number: 1, Port: p.Link.Port}}
 	}

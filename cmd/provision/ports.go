@@ -40,15 +40,26 @@ func simDir(name string) string {
 // isVirtual reports whether nothing real is behind a port: it needs no arming.
 func isVirtual(port string) bool { return strings.HasPrefix(port, simPrefix) }
 
+// checkPort reports a name that is of no kind of port.
+func checkPort(name string) error {
+	if isVirtual(name) {
+		return nil
+	}
+	err := esptool.CheckName(name)
+	if err != nil {
+		err = fmt.Errorf("%w; %sNAME is a virtual ESP32", err, simPrefix)
+	}
+	return err
+}
+
 // openPort opens any kind of port the way people name them.
 func openPort(name string, opts ...simulator.Option) (esptool.Port, error) {
 	sim, virtual := strings.CutPrefix(name, simPrefix)
 	if !virtual {
-		port, err := esptool.Open(name, initialBaud)
-		if errors.Is(err, esptool.ErrPortKind) {
-			err = fmt.Errorf("%w; %sNAME is a virtual ESP32", err, simPrefix)
+		if err := checkPort(name); err != nil {
+			return nil, err
 		}
-		return port, err
+		return esptool.Open(name, initialBaud)
 	}
 	chip, err := openChip(sim, opts...)
 	switch {

@@ -175,9 +175,13 @@ func resetFor(p *station.Profile, port, flag string) (esptool.ResetMode, error) 
 
 // portAllowed refuses to burn on a real port without being told to.
 func (a *app) portAllowed(p *station.Profile, f runFlags) error {
-	switch {
-	case f.port == "":
+	if f.port == "" {
 		return usagef("which unit? name its port with --port, or [link] port in %s", p.Path)
+	}
+	if err := checkPort(f.port); err != nil {
+		return usagef("%v", err)
+	}
+	switch {
 	case f.dryRun || f.yes || p.Station.Armed || isVirtual(f.port):
 		return nil
 	}

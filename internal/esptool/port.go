@@ -43,11 +43,11 @@ const knownKinds = "known: a device such as /dev/ttyUSB0 or COM3, usb:1-1.4 (a p
 // closed. Errors wrap ErrPortMissing, ErrPortBusy, ErrPortPermission or
 // ErrPortKind.
 func Open(name string, baud int) (Port, error) {
-	if scheme, rest, ok := strings.Cut(name, "://"); ok {
-		if scheme == "tcp" {
-			return openTCP(rest)
-		}
-		return nil, fmt.Errorf("open port %s: %w (%s)", name, ErrPortKind, knownKinds)
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	if address, ok := strings.CutPrefix(name, "tcp://"); ok {
+		return openTCP(address)
 	}
 	if place, ok := strings.CutPrefix(name, "usb:"); ok {
 		device, err := deviceAt(place)
@@ -55,14 +55,26 @@ func Open(name string, baud int) (Port, error) {
 			return nil, fmt.Errorf("open port %s: %w", name, err)
 		}
 		name = device
-	} else if scheme, _, ok := strings.Cut(name, ":"); ok && !strings.ContainsAny(scheme, `/\`) {
-		return nil, fmt.Errorf("open port %s: %w (%s)", name, ErrPortKind, knownKinds)
 	}
 	port, err := openSerial(name, baud)
 	if err != nil {
 		return nil, fmt.Errorf("open port %s: %w", name, err)
 	}
 	return port, nil
+}
+
+// CheckName reports a name of a kind that Open does not know (ErrPortKind), without
+// opening anything: such a name is wrong whatever is plugged in.
+func CheckName(name string) error {
+	scheme, rest, ok := strings.Cut(name, ":")
+	switch {
+	case !ok || strings.ContainsAny(scheme, `/\`): // a device
+	case scheme == "usb" && !strings.HasPrefix(rest, "//"):
+	case scheme == "tcp" && strings.HasPrefix(rest, "//"):
+	default:
+		return fmt.Errorf("open port %s: %w (%s)", name, ErrPortKind, knownKinds)
+	}
+	return nil
 }
 
 // PortInfo describes a serial port of this machine. The USB fields are empty for
