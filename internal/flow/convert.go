@@ -153,7 +153,7 @@ func (r *runner) cipherSteps() (steps []Step) {
 // cipherStep compares a region. One that is not what it must be is written again, as
 // ciphertext, like any region that is found damaged.
 func (r *runner) cipherStep(g *region) Step {
-	name := fmt.Sprintf("compare %s at %#x with its ciphertext", g.Name, g.Offset)
+	name := fmt.Sprintf("compare %s at %#x", g.Name, g.Offset)
 	return Step{
 		Name: name, Fault: fault.DigestDiffer, Cost: 200 * time.Millisecond, Check: always,
 		Do: func(ctx context.Context) error {
