@@ -93,7 +93,7 @@ func (s *Shift) subject(c *choice) string {
 		return s.facts.ID
 	case in.Text != "":
 		return in.Text
-	case in.Kind == Release || in.Kind == Quarant || in.Kind == Reprint:
+	case aboutUnit(in.Kind):
 		sl := s.slots[in.Slot]
 		return first(s.serialIn(sl), sl.mac)
 	case in.Slot != 0:
