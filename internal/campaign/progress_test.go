@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"provision/internal/cputime"
 )
 
 const (
@@ -30,7 +32,7 @@ type progress struct {
 
 func newProgress(first, end uint64) *progress {
 	now := time.Now()
-	return &progress{first: first, next: first, end: end, under: map[uint64]bool{}, all: newTally(), began: now, used: cpuTime(), spoken: now}
+	return &progress{first: first, next: first, end: end, under: map[uint64]bool{}, all: newTally(), began: now, used: cputime.Used(), spoken: now}
 }
 
 // batches gives the seeds from one to before another, to whoever asks.
@@ -84,7 +86,7 @@ func (p *progress) String() string {
 	var b strings.Builder
 	took, units := time.Since(p.began), float64(max(p.all.units, 1))
 	fmt.Fprintf(&b, "%s: %d units done from seed %d on, all before seed %d, %d violations; %.1f a second, %.1f ms of processor time each",
-		took.Round(time.Second), p.all.units, p.first, p.complete(), p.all.violations, units/took.Seconds(), (cpuTime()-p.used).Seconds()*1e3/units)
+		took.Round(time.Second), p.all.units, p.first, p.complete(), p.all.violations, units/took.Seconds(), (cputime.Used()-p.used).Seconds()*1e3/units)
 	if left := p.complete(); left < p.end {
 		fmt.Fprintf(&b, "; to go on: PROVISION_CAMPAIGN_FIRST=%d PROVISION_CAMPAIGN_UNITS=%d", left, p.end-left)
 	}

@@ -12,6 +12,7 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"provision/internal/cputime"
 	"provision/internal/fleet"
 	"provision/internal/image"
 	"provision/internal/job"
@@ -112,9 +113,9 @@ func TestHundredThousandUnits(t *testing.T) {
 	n := *scaleUnits
 	store := generated(t, n, twoFleets(t))
 	img := ota.Read(signed(t, ours(), newApp(t, simulator.AppSpec{})))
-	start, used := time.Now(), cpuTime()
+	start, used := time.Now(), cputime.Used()
 	a, err := fleet.Ask(t.Context(), store, img, fleet.Filter{})
-	took, used := time.Since(start), cpuTime()-used
+	took, used := time.Since(start), cputime.Used()-used
 	check(t, err)
 	if want := fmt.Sprintf("%d ACCEPTED, %d REFUSED other-key", n-n/10, n/10); told(a) != want {
 		t.Errorf("%s; want %s", told(a), want)

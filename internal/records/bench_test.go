@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"provision/internal/cputime"
 )
 
 var benchUnits = flag.Int("units", 10_000, "how many complete units the look-up benchmarks search")
@@ -115,7 +117,7 @@ func BenchmarkAppend(b *testing.B) {
 func BenchmarkRun(b *testing.B) {
 	s := openAt(b, filepath.Join(b.TempDir(), "records.db"))
 	body := []byte(`{"seq":1,"time":"2026-01-01T12:00:00Z","kind":"step.passed","step":"burn BLOCK1","mac":"24:0a:c4:00:00:01","serial":"SN-1"}`)
-	before := cpuTime()
+	before := cputime.Used()
 	n := 0
 	for ; b.Loop(); n++ {
 		e := newExample(n)
@@ -126,7 +128,7 @@ func BenchmarkRun(b *testing.B) {
 			must(b, err)
 		}
 	}
-	b.ReportMetric((cpuTime()-before).Seconds()*1e3/float64(n), "cpu-ms/run")
+	b.ReportMetric((cputime.Used()-before).Seconds()*1e3/float64(n), "cpu-ms/run")
 }
 
 func BenchmarkVerify(b *testing.B) {
