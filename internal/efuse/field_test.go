@@ -235,3 +235,16 @@ func TestKeyWords(t *testing.T) {
 		}
 	}
 }
+
+func TestParseRevision(t *testing.T) {
+	for _, r := range []Revision{{0, 0}, {1, 0}, {3, 1}, {3, 12}} {
+		if got, err := ParseRevision(r.String()); got != r || err != nil {
+			t.Errorf("ParseRevision(%q) = %v, %v", r, got, err)
+		}
+	}
+	for _, text := range []string{"", "v3", "3.0", "v3.0 ", "v3.0.1", "v03.0", "unknown revision"} {
+		if got, err := ParseRevision(text); !errors.Is(err, ErrRevision) {
+			t.Errorf("ParseRevision(%q) = %v, %v; want ErrRevision", text, got, err)
+		}
+	}
+}

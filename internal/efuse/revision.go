@@ -11,6 +11,14 @@ type Revision struct{ Major, Minor int }
 // String writes it as Espressif does: "v3.0".
 func (r Revision) String() string { return fmt.Sprintf("v%d.%d", r.Major, r.Minor) }
 
+// ParseRevision reads what String writes, and nothing else (ErrRevision).
+func ParseRevision(text string) (r Revision, err error) {
+	if n, _ := fmt.Sscanf(text, "v%d.%d", &r.Major, &r.Minor); n != 2 || text != r.String() {
+		return Revision{}, fmt.Errorf("revision %q: %w", text, ErrRevision)
+	}
+	return r, nil
+}
+
 // Compare orders revisions: -1 when r is the older.
 func (r Revision) Compare(other Revision) int {
 	return cmp.Or(cmp.Compare(r.Major, other.Major), cmp.Compare(r.Minor, other.Minor))

@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math/bits"
 
 	"provision/internal/efuse"
@@ -72,11 +71,11 @@ func readFuses(w efuse.Words) fuses {
 
 // revisionOf reads "v3.1".
 func revisionOf(text string) ota.Fact[int] {
-	var major, minor int
-	if n, _ := fmt.Sscanf(text, "v%d.%d", &major, &minor); n != 2 || text != fmt.Sprintf("v%d.%d", major, minor) {
-		return ota.Fact[int]{}
+	r, err := efuse.ParseRevision(text)
+	if err != nil {
+		return ota.Fact[int]{} // another program's
 	}
-	return ota.Known(major*100 + minor)
+	return ota.Known(r.Major*100 + r.Minor)
 }
 
 // carriedBy gathers the facts of the bootloader, the table and the app that were

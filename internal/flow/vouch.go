@@ -72,9 +72,9 @@ func (r *runner) atTheDoor(ctx context.Context) error {
 	}
 	r.unit, r.serial, r.mac = &unit, unit.Serial, unit.MAC
 	r.words[0] = shown(last)
-	var revision efuse.Revision
-	if _, err := fmt.Sscanf(unit.ChipRevision, "v%d.%d", &revision.Major, &revision.Minor); err != nil {
-		return fmt.Errorf("revision %q on record: %w", unit.ChipRevision, err)
+	revision, err := efuse.ParseRevision(unit.ChipRevision)
+	if err != nil {
+		return fmt.Errorf("on record: %w", err)
 	}
 	r.goal = r.cfg.Job.Goal(revision)
 	r.regions = r.layout()
