@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,20 +21,28 @@ var (
 	errFirmware = errors.New("the firmware burnt fuses that the plan does not know")
 )
 
-// refusals are lines by which ROM and bootloader say that they will not run what
-// is in flash, and what that means (ESP-IDF bootloader_support; ESP32 ROM).
-var refusals = []struct{ line, meaning string }{
+// refusal is a line by which ROM or bootloader say that they will not do what they
+// should, and what that means.
+type refusal struct{ line, meaning string }
+
+// dead are those of a unit that starts no firmware at all (ESP32 ROM; ESP-IDF
+// bootloader_support).
+var dead = []refusal{
 	{"secure boot check fail", "the ROM rejects the bootloader digest"},
 	{"invalid header: 0x", "the ROM finds no bootloader it can read"},
 	{"flash read err, 1000", "the ROM finds no bootloader it can read"},
 	{"csum err:", "the bootloader's checksum is wrong"},
+	{"No bootable app partitions", "the bootloader finds no app it will start"},
+	{"Failed to verify partition table", "the bootloader rejects the partition table"},
+}
+
+// refusals are those of a unit that is to run its app.
+var refusals = slices.Concat(dead, []refusal{
 	{"has invalid signature version field", "the app is not signed"},
 	{"Secure boot signature verification failed", "the app's signature is bad"},
 	{"image valid, signature bad", "the app's signature is bad"},
-	{"No bootable app partitions", "the bootloader finds no app it will start"},
-	{"Failed to verify partition table", "the bootloader rejects the partition table"},
 	{"Download mode is disabled", "the chip was started with the boot pin held low, and its download mode is closed"},
-}
+})
 
 // bootStep starts the unit and watches what it says, then reads all fuses again:
 // firmware may burn some by itself.

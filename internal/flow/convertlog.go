@@ -3,6 +3,7 @@ package flow
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,7 +15,7 @@ import (
 var (
 	encrypted = []string{"Resetting with flash encryption enabled", "flash encryption is enabled ("}
 
-	notEncrypting = []struct{ line, meaning string }{
+	notEncrypting = slices.Concat(dead, []refusal{
 		{"Generating new flash encryption key", "the unit makes a key of its own"},
 		{"Generating new secure boot key", "the unit makes a key of its own"},
 		{"Invalid key state", "the bootloader does not take the key that is burnt"},
@@ -28,13 +29,7 @@ var (
 		{"Flash encryption check failed", "the bootloader could not encrypt the flash"},
 		{"Bootloader digest generation for secure boot failed", "the bootloader wants to make a digest of its own"},
 		{"FAILED TO ENABLE SECURE BOOT", "the bootloader could not enable secure boot"},
-		{"No bootable app partitions", "the bootloader finds no app it will start"},
-		{"Failed to verify partition table", "the bootloader rejects the partition table"},
-		{"secure boot check fail", "the ROM rejects the bootloader digest"},
-		{"invalid header: 0x", "the ROM finds no bootloader it can read"},
-		{"flash read err, 1000", "the ROM finds no bootloader it can read"},
-		{"csum err:", "the bootloader's checksum is wrong"},
-	}
+	})
 )
 
 // partitionLine and partitionDone frame one partition in the log.
