@@ -20,9 +20,9 @@ func (a *app) vouch() *cobra.Command {
 		Short: "Complete a unit whose download mode was closed just before its PASS could be recorded",
 		Long: `Complete a unit that lost its power between the burn of UART_DOWNLOAD_DIS, the last
 there is, and the record of PASS (E108). All the rest was read back and is on record.
-The unit has to say that its download mode is closed, and to start its app where the
-profile asks for that; which unit it is, it cannot say any more: whoever vouches for
-it, and how they know, stays on record. Nothing is written to the unit.`,
+The unit has to say that its download mode is closed, and to pass the profile's boot
+check; which unit it is, it cannot say any more: whoever vouches for it, and how they
+know, stays on record. Nothing is written to the unit.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if v.Person == "" || v.Reason == "" {
