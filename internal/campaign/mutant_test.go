@@ -52,8 +52,7 @@ var mutants = []mutant{
 	}, "I3: UART_DOWNLOAD_DIS"},
 	{"switch encryption on in a unit that is plain", []edit{
 		{"../efuse/plan.go", "p.behind, p.plain = true, !encrypts(p.have)", "p.behind, p.plain = false, false"},
-		{"../flow/finish.go", "steps = append(append(steps, r.heldSteps()...), r.convertStep())", "steps = append(steps, r.heldSteps()...)"},
-		{"../flow/finish.go", "steps = append(steps, r.cipherSteps()...)", "_ = r.cipherSteps"},
+		{"../flow/finish.go", "steps = append(append(steps, r.convertStep()), r.cipherSteps()...)", "steps = append(steps, r.heldSteps()...)\n\t\t_, _ = r.convertStep, r.cipherSteps"},
 	}, "and the flash is plain"},
 	{"let the unit start before its key is locked", []edit{
 		{"../flow/hold.go", "return plain && g.Offset == job.BootloaderOffset", "return plain && !r.goal.ByUnit && g.Offset == job.BootloaderOffset"},

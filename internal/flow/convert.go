@@ -32,11 +32,11 @@ func conversionLimit(most uint32) time.Duration { return conversionStart + 3*con
 // errNotEncrypted is a unit that was started to encrypt itself and has not.
 var errNotEncrypted = errors.New("the unit has not encrypted itself")
 
-// convertStep starts the unit, whose bootloader then encrypts the flash in place and
-// burns FLASH_CRYPT_CNT (ESP-IDF flash_encryption/flash_encrypt.c). What it prints
-// only says when to look; whether it has done it is read from the fuses here, and from
-// the MD5 of every region in the steps that follow. A unit that is cut off in between
-// has an even counter, and begins again from plain text.
+// convertStep makes the unit startable and starts it; its bootloader then encrypts the
+// flash in place and burns FLASH_CRYPT_CNT (ESP-IDF flash_encryption/flash_encrypt.c).
+// What it prints only says when to look; whether it has done it is read from the fuses
+// here, and from the MD5 of every region in the steps that follow. A unit that is cut off
+// in between has an even counter, and begins again from plain text.
 func (r *runner) convertStep() Step {
 	c := r.cfg.Job.Conversion
 	return Step{
@@ -49,7 +49,7 @@ func (r *runner) convertStep() Step {
 			if r.words.Encrypted() {
 				return Done, nil
 			}
-			return Needed, r.provePlain(ctx)
+			return Needed, nil
 		},
 		Do: r.convert,
 		Verify: func(ctx context.Context) error {
@@ -60,6 +60,34 @@ func (r *runner) convertStep() Step {
 			return err
 		},
 	}
+}
+
+// makeStartable writes what was held back of the flash. From then on the unit encrypts
+// itself whenever it gets power, whoever gives it.
+func (r *runner) makeStartable(ctx context.Context) error {
+	for i := range r.regions {
+		g := r.now(&r.regions[i])
+		if !r.heldBack(g) {
+			continue
+		}
+		err := r.matches(ctx, g)
+		if errors.Is(err, errDigest) {
+			err = r.mayWrite(ctx)
+			if err == nil {
+				err = r.dev.WriteFlash(ctx, g.Offset, g.flash, func(int, int) {})
+			}
+			if err == nil {
+				err = r.proves(ctx, g)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if err := r.verified(ctx, letEncrypt, g); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // provePlain compares every region right before the unit is started: what it is about
@@ -80,8 +108,9 @@ func (r *runner) provePlain(ctx context.Context) error {
 // no record says what is in flash: it may have been started, and cut off.
 func (r *runner) stillPlain() bool { return r.goal.ByUnit && !r.words.Encrypted() }
 
-// convert has the unit do it: intent on disk, start, watch, look, observation on disk.
-// The intent holds the bits that the unit is going to burn.
+// convert has the unit do it: intent on disk, the bootloader's header, start, watch,
+// look, observation on disk. The intent holds the bits that the unit is going to burn,
+// and comes before the header: with it the unit needs nobody any more to burn them.
 func (r *runner) convert(ctx context.Context) error {
 	plan, err := r.ahead()
 	if err != nil {
@@ -97,6 +126,12 @@ func (r *runner) convert(ctx context.Context) error {
 		return fmt.Errorf("not starting the unit, the intent is not on disk: %w", err)
 	}
 	if err := r.emit(ctx, Event{Kind: BurnIntended, Step: letEncrypt, Burn: &facts, Text: b.Permanent()}); err != nil {
+		return err
+	}
+	if err := r.makeStartable(ctx); err != nil {
+		return err
+	}
+	if err := r.provePlain(ctx); err != nil {
 		return err
 	}
 	said, err := r.watchConversion(ctx)

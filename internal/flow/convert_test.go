@@ -42,11 +42,45 @@ func TestUnitEncryptsItself(t *testing.T) {
 				t.Errorf("warning: %s", ev.Text)
 			}
 		}
-		want := []string{flow.StepStarted, flow.BurnIntended, flow.BootLine, flow.BootSeen, flow.BurnObserved, flow.StepPassed}
+		want := []string{flow.StepStarted, flow.BurnIntended, flow.RegionVerified, flow.BootLine, flow.BootSeen, flow.BurnObserved, flow.StepPassed}
 		if !slices.Equal(kinds, want) {
 			t.Errorf("the step tells %q, want %q", kinds, want)
 		}
 	})
+}
+
+// TestIntentBeforeTheHeader (I2): a unit that has its bootloader's header encrypts itself
+// whoever gives it power. What it will burn is on record before.
+func TestIntentBeforeTheHeader(t *testing.T) {
+	t.Parallel()
+	for _, p := range []policy{byUnit, byUnitOnly} {
+		j := newJob(t, p)
+		inBubble(t, func(t *testing.T) {
+			r := newRig(t, p, j)
+			w := r.watch()
+			written := func() (n int) {
+				for _, act := range w.acts {
+					if act == "flash 0x1000" {
+						n++
+					}
+				}
+				return n
+			}
+			r.sink = func(ev flow.Event) {
+				if ev.Kind != flow.BurnIntended || ev.Step != unitEncrypts {
+					return
+				}
+				if n := written(); n != 1 {
+					t.Errorf("the bootloader was written %d times before the intent, want once, without its header", n)
+				}
+				if r.chip.Boot(); r.count() != 0 {
+					t.Error("the unit encrypts itself before it is on record that it will")
+				}
+			}
+			r.mustRun("PASS", "")
+			r.mustBeSecured(false)
+		})
+	}
 }
 
 // TestCutInUnitsCounter: the unit was cut while it burnt its counter, and left it even
@@ -190,7 +224,7 @@ func (r *rig) deafen(says string) {
 	r.port = func(p esptool.Port) esptool.Port {
 		return &deafPort{Port: p, chip: r.chip, says: says, armed: func() bool {
 			last := r.events[len(r.events)-1]
-			if missed || last.Kind != flow.BurnIntended || last.Step != unitEncrypts {
+			if missed || last.Kind != flow.RegionVerified || last.Step != unitEncrypts {
 				return false
 			}
 			missed = true

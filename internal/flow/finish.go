@@ -23,7 +23,7 @@ func (r *runner) steps() []Step {
 	if r.goal.SecureBootV1 {
 		steps = append(steps, r.keySteps(2)...)
 	}
-	if !r.goal.ByUnit {
+	if !r.goal.ByUnit { // else the step in which the unit encrypts itself does it
 		steps = append(steps, r.heldSteps()...)
 	}
 	if r.goal.FlashEncryption {
@@ -33,8 +33,7 @@ func (r *runner) steps() []Step {
 		steps = append(steps, r.stageStep("burn ABS_DONE_0", efuse.StageSecureBoot, 0))
 	}
 	if r.goal.ByUnit {
-		steps = append(append(steps, r.heldSteps()...), r.convertStep())
-		steps = append(steps, r.cipherSteps()...)
+		steps = append(append(steps, r.convertStep()), r.cipherSteps()...)
 	}
 	if r.goal.FlashEncryption {
 		steps = append(steps, r.stageStep("burn FLASH_CRYPT_CNT", efuse.StageEncryption, 0))

@@ -46,8 +46,8 @@ func (c *check) intendedKey(block int) bool {
 // byFirmware are the bits that firmware may have burnt by itself: an app freezes an
 // odd counter once Secure Boot is on; a bootloader that is startable, which one in
 // plain text is from the locking of BLOCK2 on, enables Secure Boot with the locks
-// that go with it (ESP-IDF flash_encrypt.c, secure_boot_v1/secure_boot.c); one that
-// encrypts the flash burns the counter and its locks.
+// that go with it (ESP-IDF flash_encrypt.c, secure_boot_v1/secure_boot.c). What one
+// burns that encrypts the flash has its intent before it is startable.
 func (c *check) byFirmware() (w words) {
 	if encrypts(c.fuses[0]) && c.fuses[0][6]&absDone0 != 0 {
 		w[0] |= wrDisCryptCnt
@@ -56,19 +56,7 @@ func (c *check) byFirmware() (w words) {
 	if c.u.Order.SecureBoot && !c.u.Order.Encryption && k != nil && k.compared != 0 && c.locked(2) {
 		w[6] |= (absDone0 | jtagDis | consoleDis) & c.u.Order.Final[6]
 	}
-	if c.u.Order.ByUnit && c.startable() {
-		w[0] |= (cryptCnt | wrDisCache) & c.u.Order.Final[0]
-		w[6] |= (jtagDis | consoleDis | dlDisable) & c.u.Order.Final[6]
-	}
 	return w
-}
-
-// startable reports whether a unit that encrypts itself may have been started: its
-// bootloader is there once its keys are locked and all else is burnt that it would make
-// up (ESP-IDF flash_encrypt.c).
-func (c *check) startable() bool {
-	boot := !c.u.Order.SecureBoot || c.locked(2) && c.fuses[0][6]&absDone0 != 0
-	return boot && c.locked(1) && c.fuses[0][5]&cryptConfig == cryptConfig
 }
 
 // locked reports whether a key block is hidden and frozen.

@@ -23,8 +23,6 @@ const (
 	cryptCnt      = 0x7F << 20
 	uartDis       = 1 << 27
 
-	cryptConfig = 0xF << 28 // word 5
-
 	consoleDis = 1 << 2 // word 6
 	absDone0   = 1 << 4
 	absDone1   = 1 << 5

@@ -42,11 +42,11 @@ func (c *check) provedBefore(offset, place int64) bool {
 // unitEncrypts is the step in which the unit burns by itself.
 const unitEncrypts = "let the unit encrypt itself"
 
-// heldBackFrom reports whether a burn may come before the proof of a region that is
+// heldBackFrom reports whether an intent may come before the proof of a region that is
 // held back: a unit that encrypts itself gets its bootloader's header when all is burnt
-// that this bootloader would make up else.
+// that this bootloader would make up else, and when what it will burn is on record.
 func (c *check) heldBackFrom(b burnRow, offset int64) bool {
-	return c.u.Order.ByUnit && offset == c.u.Order.HeldBack && b.bits[0]&cryptCnt == 0
+	return c.u.Order.ByUnit && offset == c.u.Order.HeldBack && (b.bits[0]&cryptCnt == 0 || b.step == unitEncrypts)
 }
 
 // intentOfBlock0: a block is hidden only after it was compared, and frozen after it
