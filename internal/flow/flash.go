@@ -192,13 +192,13 @@ func (r *runner) mayWrite(ctx context.Context) error {
 			return errMeanwhile
 		}
 	}
-	return r.cfg.Records.Holds(ctx, r.cfg.RunID, r.unit.ID)
+	return asFault("", r.cfg.Records.Holds(ctx, r.cfg.RunID, r.unit.ID), fault.Database)
 }
 
 // write puts a region into flash and tells how far it is.
 func (r *runner) write(ctx context.Context, step string, g *region) error {
 	if err := r.mayWrite(ctx); err != nil {
-		return asFault(step, err, fault.Database)
+		return err
 	}
 	var lost error
 	err := r.dev.WriteFlash(ctx, g.Offset, g.flash, func(done, total int) {

@@ -136,7 +136,33 @@ func TestRecordsVanish(t *testing.T) {
 	for _, k := range steps(recordedEvents(t, release, j)) {
 		t.Run(fmt.Sprint("event ", k), func(t *testing.T) {
 			t.Parallel()
-			withoutRecords(t, j, k, (*rig).closeRecords, (*rig).reopenRecords)
+			withoutRecords(t, release, j, k, (*rig).closeRecords, (*rig).reopenRecords)
+		})
+	}
+}
+
+// TestRecordsVanishUnderUnit closes the records at each event of the step in which the
+// unit encrypts itself, of which it has one intent and writes flash after that.
+func TestRecordsVanishUnderUnit(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, byUnit)
+	var within []int
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, byUnit, j)
+		r.mustRun("PASS", "")
+		for _, ev := range r.events {
+			if ev.Step == unitEncrypts && ev.Seq > 0 {
+				within = append(within, ev.Seq)
+			}
+		}
+	})
+	if len(within) < 5 {
+		t.Fatalf("the step has events %v", within)
+	}
+	for _, k := range within {
+		t.Run(fmt.Sprint("event ", k), func(t *testing.T) {
+			t.Parallel()
+			withoutRecords(t, byUnit, j, k, (*rig).closeRecords, (*rig).reopenRecords)
 		})
 	}
 }
@@ -155,7 +181,7 @@ func TestRecordsRefuse(t *testing.T) {
 			refuse := func(r *rig) {
 				r.asIntruder("CREATE TRIGGER broken BEFORE " + write + " BEGIN SELECT RAISE(ABORT, 'disk failure'); END")
 			}
-			withoutRecords(t, j, 1, refuse, func(r *rig) { r.asIntruder("DROP TRIGGER broken") })
+			withoutRecords(t, release, j, 1, refuse, func(r *rig) { r.asIntruder("DROP TRIGGER broken") })
 		})
 	}
 }
@@ -172,7 +198,7 @@ func TestRecordsLocked(t *testing.T) {
 		t.Run(fmt.Sprint("event ", k), func(t *testing.T) {
 			t.Parallel()
 			lock := func(r *rig) { r.asIntruder("BEGIN IMMEDIATE") }
-			withoutRecords(t, j, k, lock, func(r *rig) { r.asIntruder("ROLLBACK") })
+			withoutRecords(t, release, j, k, lock, func(r *rig) { r.asIntruder("ROLLBACK") })
 		})
 	}
 }
@@ -180,10 +206,10 @@ func TestRecordsLocked(t *testing.T) {
 // withoutRecords takes the records away at event k and gives them back after the
 // run. The station is to blame, nothing is burnt without its intent, and the next
 // run finishes the unit.
-func withoutRecords(t *testing.T, j *job.Job, k int, fail, heal func(*rig)) {
+func withoutRecords(t *testing.T, p policy, j *job.Job, k int, fail, heal func(*rig)) {
 	t.Helper()
 	inBubble(t, func(t *testing.T) {
-		r := newRig(t, release, j)
+		r := newRig(t, p, j)
 		w := r.watch()
 		r.sink = func(ev flow.Event) {
 			if ev.Seq == k {
