@@ -83,7 +83,7 @@ func (r *runner) startAndWatch(ctx context.Context, step string, limit time.Dura
 	r.boot = nil // the events of an earlier start keep theirs
 	err = r.dev.Console(watch, func(line string) bool {
 		r.boot = append(r.boot, line)
-		_ = r.emit(ctx, Event{Kind: BootLine, Step: step, Text: line}) // only shown, which cannot fail
+		r.show(Event{Kind: BootLine, Step: step, Text: line})
 		done, why := judge(line)
 		if done {
 			verdict = why

@@ -126,9 +126,6 @@ func (r *runner) burn(ctx context.Context, step string, stage efuse.Stage, block
 	if err != nil {
 		return fmt.Errorf("not burning, the intent is not on disk: %w", err)
 	}
-	if err := r.emit(ctx, Event{Kind: BurnIntended, Step: step, Burn: &facts, Text: b.Permanent()}); err != nil {
-		return err
-	}
 	observed, burnErr := efuse.Execute(ctx, r.dev, r.timing, b)
 	if burnErr == nil || burnShows(burnErr) {
 		r.words = observed
@@ -143,30 +140,39 @@ func burnShows(err error) bool {
 	return errors.Is(err, efuse.ErrReadBack) || errors.Is(err, efuse.ErrExtraBits) || errors.Is(err, efuse.ErrNotHidden)
 }
 
-func (r *runner) intend(ctx context.Context, step string, b efuse.Burn, facts BurnFacts) (int64, error) {
+// intend puts on record what is about to be burnt, and shows it.
+func (r *runner) intend(ctx context.Context, step string, b efuse.Burn, facts BurnFacts) (id int64, err error) {
 	intent := records.BurnIntent{
 		RunID: r.cfg.RunID, UnitID: r.unit.ID, Step: step, Block: b.Block(), KeyFingerprint: facts.Fingerprint, At: r.cfg.Now(),
 	}
 	if bits, shown := b.Bits(); shown {
 		intent.Before, intent.Bits = records.Words(r.words[b.Block()]), records.Words(bits)
 	}
-	id, err := r.cfg.Records.IntendBurn(ctx, intent)
+	told := Event{Kind: BurnIntended, Step: step, Burn: &facts, Text: b.Permanent()}
+	err = r.with(told, func(rows []records.Event) (err error) {
+		id, err = r.cfg.Records.IntendBurn(ctx, intent, rows...)
+		return err
+	})
 	if err != nil {
 		return 0, asFault(step, err, fault.Database)
 	}
 	return id, nil
 }
 
+// observe puts on record what a burn did, and shows it.
 func (r *runner) observe(ctx context.Context, id int64, step string, b efuse.Burn, facts BurnFacts, ok bool) error {
 	seen := records.Observation{BurnID: id, OK: ok, At: r.cfg.Now()}
 	if _, shown := b.Bits(); shown {
 		seen.Words = records.Words(r.words[b.Block()])
 		facts.Observed = hexWords(r.words[b.Block()], b.Block())
 	}
-	if err := r.cfg.Records.ObserveBurn(ctx, seen); err != nil {
+	err := r.with(Event{Kind: BurnObserved, Step: step, Burn: &facts}, func(rows []records.Event) error {
+		return r.cfg.Records.ObserveBurn(ctx, seen, rows...)
+	})
+	if err != nil {
 		return asFault(step, err, fault.Database)
 	}
-	return r.emit(ctx, Event{Kind: BurnObserved, Step: step, Burn: &facts})
+	return nil
 }
 
 // settleBurns closes the intents of a run that was cut inside a burn, with what

@@ -125,9 +125,6 @@ func (r *runner) convert(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("not starting the unit, the intent is not on disk: %w", err)
 	}
-	if err := r.emit(ctx, Event{Kind: BurnIntended, Step: letEncrypt, Burn: &facts, Text: b.Permanent()}); err != nil {
-		return err
-	}
 	if err := r.makeStartable(ctx); err != nil {
 		return err
 	}
@@ -160,7 +157,7 @@ func (r *runner) watchConversion(ctx context.Context) (said, err error) {
 	said, err = r.startAndWatch(ctx, letEncrypt, limit, silence, func(line string) (bool, error) {
 		ends, why := log.read(line)
 		if now := r.cfg.Now(); !ends && r.progress.due(now) {
-			_ = r.emit(ctx, Event{Kind: StepProgress, Step: letEncrypt, Work: r.progress.at(min(log.done, total), total, now)}) // only shown
+			r.show(Event{Kind: StepProgress, Step: letEncrypt, Work: r.progress.at(min(log.done, total), total, now)})
 		}
 		return ends, why
 	})

@@ -84,17 +84,19 @@ func (r *runner) recordStep() Step {
 }
 
 // pass puts PASS on record with the words that were read last, and forgets the keys.
-func (r *runner) pass(ctx context.Context, step string, final []records.BlockWords, reason string) (err error) {
-	facts := r.keys.facts()
-	err = r.cfg.Records.Complete(ctx, records.Completion{
-		UnitID: r.unit.ID, RunID: r.cfg.RunID, At: r.cfg.Now(), FinalWords: final, Reason: reason,
+func (r *runner) pass(ctx context.Context, step string, final []records.BlockWords, reason string) error {
+	gone := Event{Kind: KeysDestroyed, Step: step, Keys: r.keys.facts(), Text: r.custodyText()}
+	return r.with(gone, func(rows []records.Event) error {
+		err := r.cfg.Records.Complete(ctx, records.Completion{
+			UnitID: r.unit.ID, RunID: r.cfg.RunID, At: r.cfg.Now(), FinalWords: final, Reason: reason,
+		}, rows...)
+		if err != nil && !errors.Is(err, records.ErrNotScrubbed) {
+			return err
+		}
+		r.passed = true
+		r.wipe()
+		return nil
 	})
-	if err != nil && !errors.Is(err, records.ErrNotScrubbed) {
-		return err
-	}
-	r.passed = true
-	r.wipe()
-	return r.emit(ctx, Event{Kind: KeysDestroyed, Step: step, Keys: facts, Text: r.custodyText()})
 }
 
 // flashOnRecord holds PASS to its proof: every region of the job is on record as
@@ -259,20 +261,16 @@ func (r *runner) tried(res Result) string {
 	return r.mac
 }
 
-// announce ends the event stream. The verdict is on disk by now, or is not PASS.
+// announce ends the event stream. The verdict is on disk by now, or is not PASS. These
+// events are shown whatever becomes of their record: they change no verdict any more,
+// and whoever watches has to learn how the run ended.
 func (r *runner) announce(ctx context.Context, res Result) {
 	if res.Err != nil {
-		r.tell(ctx, Event{Kind: RunFailed, Step: stepOf(res.Err), Code: res.Code, Text: res.Err.Error(), Do: res.Do})
+		r.note(Event{Kind: RunFailed, Step: stepOf(res.Err), Code: res.Code, Text: res.Err.Error(), Do: res.Do})
 	}
-	r.tell(ctx, Event{Kind: RunFinished, Verdict: res.Verdict, Exit: &res.Exit, Code: res.Code, Text: res.Text, Do: res.Do})
-}
-
-// tell emits an event that is shown whatever becomes of its record: it changes no
-// verdict any more, and whoever watches has to learn how the run ended.
-func (r *runner) tell(ctx context.Context, ev Event) {
-	if r.emit(ctx, ev) != nil {
-		r.recorded = false
-		_ = r.emit(ctx, ev) // only shown now, which cannot fail
+	r.note(Event{Kind: RunFinished, Verdict: res.Verdict, Exit: &res.Exit, Code: res.Code, Text: res.Text, Do: res.Do})
+	if r.flush(ctx) != nil {
+		r.showNoted()
 	}
 }
 

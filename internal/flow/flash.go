@@ -200,13 +200,11 @@ func (r *runner) write(ctx context.Context, step string, g *region) error {
 	if err := r.mayWrite(ctx); err != nil {
 		return err
 	}
-	var lost error
-	err := r.dev.WriteFlash(ctx, g.Offset, g.flash, func(done, total int) {
+	return r.dev.WriteFlash(ctx, g.Offset, g.flash, func(done, total int) {
 		if now := r.cfg.Now(); r.progress.due(now) {
-			lost = errors.Join(lost, r.emit(ctx, Event{Kind: StepProgress, Step: step, Work: r.progress.at(done, total, now)}))
+			r.show(Event{Kind: StepProgress, Step: step, Work: r.progress.at(done, total, now)})
 		}
 	})
-	return errors.Join(err, lost)
 }
 
 // mayHaveRun reports whether the chip could have started the firmware: encryption
@@ -285,17 +283,20 @@ func (r *runner) proves(ctx context.Context, g *region) error {
 // verified records a region that was just compared.
 func (r *runner) verified(ctx context.Context, step string, g *region) error {
 	plain, cipher := sha256.Sum256(g.Data), sha256.Sum256(g.flash)
-	err := r.cfg.Records.SaveRegion(ctx, records.Region{
-		RunID: r.cfg.RunID, UnitID: r.unit.ID, Name: g.Name, Offset: int64(g.Offset), Length: int64(len(g.flash)),
-		PlainSHA256: hex.EncodeToString(plain[:]), FlashMD5: hex.EncodeToString(g.md5[:]), FlashSHA256: hex.EncodeToString(cipher[:]),
-		Encrypted: g.Encrypt, FirmwareSHA256: g.Firmware, VerifiedAt: r.cfg.Now(),
+	told := Event{Kind: RegionVerified, Step: step, Region: &RegionFacts{
+		Name: g.Name, Offset: g.Offset, Length: len(g.flash), Encrypted: g.Encrypt, MD5: hex.EncodeToString(g.md5[:]),
+	}}
+	err := r.with(told, func(rows []records.Event) error {
+		return r.cfg.Records.SaveRegion(ctx, records.Region{
+			RunID: r.cfg.RunID, UnitID: r.unit.ID, Name: g.Name, Offset: int64(g.Offset), Length: int64(len(g.flash)),
+			PlainSHA256: hex.EncodeToString(plain[:]), FlashMD5: hex.EncodeToString(g.md5[:]), FlashSHA256: hex.EncodeToString(cipher[:]),
+			Encrypted: g.Encrypt, FirmwareSHA256: g.Firmware, VerifiedAt: r.cfg.Now(),
+		}, rows...)
 	})
 	if err != nil {
 		return asFault(step, err, fault.Database)
 	}
-	return r.emit(ctx, Event{Kind: RegionVerified, Step: step, Region: &RegionFacts{
-		Name: g.Name, Offset: g.Offset, Length: len(g.flash), Encrypted: g.Encrypt, MD5: hex.EncodeToString(g.md5[:]),
-	}})
+	return nil
 }
 
 // proveFlash compares every region once more when the chip is armed and before the

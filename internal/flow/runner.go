@@ -60,7 +60,8 @@ type runner struct {
 	cfg Config
 
 	seq      int
-	recorded bool // the run has a row in the records, so events are kept
+	recorded bool    // the run has a row in the records, so events are kept
+	pending  []Event // what the next act, or flush, takes onto record
 	progress *meter
 
 	port   esptool.Port
@@ -173,15 +174,13 @@ func (r *runner) start(ctx context.Context) error {
 			return asFault(step, err, fault.Database)
 		}
 	}
-	err := r.emit(ctx, Event{Kind: RunStarted, Station: &StationFacts{
+	r.note(Event{Kind: RunStarted, Station: &StationFacts{
 		Name: p.Station.Name, Profile: r.cfg.Job.ProfileSHA256(), Version: r.cfg.Version, Port: r.cfg.PortName, Dry: r.cfg.DryRun,
 	}})
 	for _, text := range r.cfg.Job.Warnings {
-		if err == nil {
-			err = r.warn(ctx, step, text)
-		}
+		r.note(Event{Kind: Warning, Step: step, Text: text})
 	}
-	return err
+	return r.flush(ctx)
 }
 
 // saveFirmware records the job's files, and what they are, for the questions of later.
@@ -208,53 +207,4 @@ func firmwareRows(j *job.Job) []records.Firmware {
 		})
 	}
 	return rows
-}
-
-// live reports events that are shown but not kept: they are no history, and a
-// disk sync for each would cost more than they are worth. They have no Seq.
-func live(kind string) bool { return kind == StepProgress || kind == BootLine }
-
-// emit records ev, then shows it. An event that cannot be recorded stops the run.
-// Events are recorded to the end even when the run is being interrupted.
-func (r *runner) emit(ctx context.Context, ev Event) error {
-	ev.Time, ev.Run, ev.Slot = r.cfg.Now().UTC(), r.cfg.RunID, r.cfg.Slot
-	if ev.MAC == "" {
-		ev.MAC = r.mac
-	}
-	if ev.Serial == "" {
-		ev.Serial = r.serial
-	}
-	if live(ev.Kind) {
-		r.cfg.Sink(ev)
-		return nil
-	}
-	ev.Seq = r.seq + 1
-	if r.recorded {
-		if err := r.record(context.WithoutCancel(ctx), ev); err != nil {
-			return err
-		}
-	}
-	r.seq++
-	r.cfg.Sink(ev)
-	return nil
-}
-
-func (r *runner) record(ctx context.Context, ev Event) error {
-	body, err := json.Marshal(ev)
-	if err != nil {
-		return asFault(ev.Step, err, fault.Internal)
-	}
-	_, err = r.cfg.Records.Append(ctx, records.Event{
-		RunID: ev.Run, Seq: ev.Seq, Time: ev.Time, Slot: ev.Slot, Kind: ev.Kind, Step: ev.Step,
-		Code: string(ev.Code), UnitMAC: ev.MAC, Serial: ev.Serial, Body: body,
-	})
-	if err != nil {
-		return asFault(ev.Step, err, fault.Database)
-	}
-	return nil
-}
-
-// warn reports something that does not stop the run.
-func (r *runner) warn(ctx context.Context, step, text string) error {
-	return r.emit(ctx, Event{Kind: Warning, Step: step, Text: text})
 }

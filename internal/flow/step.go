@@ -77,7 +77,8 @@ func (r *runner) step(ctx context.Context, s Step) error {
 			return r.fault(s, err)
 		}
 	}
-	return r.emit(ctx, Event{Kind: StepPassed, Step: s.Name, Work: r.progress.finish(s, r.cfg.Now())})
+	r.note(Event{Kind: StepPassed, Step: s.Name, Work: r.progress.finish(s, r.cfg.Now())}) // shown with what comes next
+	return nil
 }
 
 // fault gives err the step's name and a code: its own, else the one the cause

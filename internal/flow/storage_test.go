@@ -96,7 +96,7 @@ func storageOperations(t *testing.T, p policy, j *job.Job, tr trouble) (most int
 		unmount(b.dir)
 		most = d.count
 	})
-	if most < 100 {
+	if most < 50 {
 		t.Fatalf("only %d operations were seen: the layer is not in place", most)
 	}
 	return most, intents

@@ -64,7 +64,7 @@ func fillOne(t testing.TB, tx *txn, e example) error {
 		return err
 	}
 	for i := range 3 {
-		if err := tx.append(ctx, Event{RunID: e.run, Seq: i + 1, Time: at, Slot: 1, Kind: "step.passed", Step: "flash", UnitMAC: e.mac}); err != nil {
+		if err := tx.append(ctx, []Event{{RunID: e.run, Seq: i + 1, Time: at, Slot: 1, Kind: "step.passed", Step: "flash", UnitMAC: e.mac}}); err != nil {
 			return err
 		}
 	}

@@ -57,14 +57,17 @@ func isKeyBlock(block int) bool { return block == 1 || block == 2 }
 // when it fails. Errors: ErrKeyWords for words of a key block, ErrKeyNotSealed
 // when KeyFingerprint is not that of a key sealed for this unit and block,
 // ErrRunFinished, ErrTakenOver when another run has reserved the unit since this one
-// did, and those of a unit not open.
-func (s *Store) IntendBurn(ctx context.Context, b BurnIntent) (int64, error) {
+// did, and those of a unit not open. Events that tell of it are taken into the same
+// transaction, here and in ObserveBurn, SaveRegion and Complete: as in Append.
+func (s *Store) IntendBurn(ctx context.Context, b BurnIntent, events ...Event) (int64, error) {
 	var id int64
 	err := b.check()
 	if err == nil {
 		err = s.write(ctx, func(t *txn) (err error) {
-			id, err = t.intend(ctx, b)
-			return err
+			if id, err = t.intend(ctx, b); err != nil {
+				return err
+			}
+			return t.append(ctx, events)
 		})
 	}
 	return id, named(err, "record the intent to burn BLOCK%d of unit %d", b.Block, b.UnitID)
@@ -124,36 +127,43 @@ func (t *txn) sealedFor(ctx context.Context, b BurnIntent) error {
 // ObserveBurn records what a block held after a burn, once: ErrObserved
 // afterwards. ErrKeyWords for words of a key block. A burn cut short is observed
 // by the run that resumes the unit.
-func (s *Store) ObserveBurn(ctx context.Context, o Observation) error {
+func (s *Store) ObserveBurn(ctx context.Context, o Observation, events ...Event) error {
 	err := s.write(ctx, func(t *txn) error {
-		at, err := stamp(o.At)
-		if err != nil {
+		if err := t.observe(ctx, o); err != nil {
 			return err
 		}
-		var block int
-		var observed bool
-		err = t.QueryRowContext(ctx, "SELECT block, observed_at IS NOT NULL FROM burns WHERE id = ?", o.BurnID).Scan(&block, &observed)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			return ErrNotFound
-		case err != nil:
-			return err
-		case observed:
-			return ErrObserved
-		case isKeyBlock(block) && o.Words != Words{}:
-			return ErrKeyWords
-		}
-		var after any = o.Words.String()
-		if isKeyBlock(block) {
-			after = nil
-		}
-		if _, err := t.ExecContext(ctx, "UPDATE burns SET words_after = ?, ok = ?, observed_at = ? WHERE id = ?",
-			after, o.OK, at, o.BurnID); err != nil {
-			return err
-		}
-		return t.note(ctx, "burns", o.BurnID)
+		return t.append(ctx, events)
 	})
 	return named(err, "record what burn %d did", o.BurnID)
+}
+
+func (t *txn) observe(ctx context.Context, o Observation) error {
+	at, err := stamp(o.At)
+	if err != nil {
+		return err
+	}
+	var block int
+	var observed bool
+	err = t.QueryRowContext(ctx, "SELECT block, observed_at IS NOT NULL FROM burns WHERE id = ?", o.BurnID).Scan(&block, &observed)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return ErrNotFound
+	case err != nil:
+		return err
+	case observed:
+		return ErrObserved
+	case isKeyBlock(block) && o.Words != Words{}:
+		return ErrKeyWords
+	}
+	var after any = o.Words.String()
+	if isKeyBlock(block) {
+		after = nil
+	}
+	if _, err := t.ExecContext(ctx, "UPDATE burns SET words_after = ?, ok = ?, observed_at = ? WHERE id = ?",
+		after, o.OK, at, o.BurnID); err != nil {
+		return err
+	}
+	return t.note(ctx, "burns", o.BurnID)
 }
 
 // Burns returns a unit's burns in the order they were intended.

@@ -27,8 +27,13 @@ type Completion struct {
 // ErrNotScrubbed, and only then, the unit is complete and on disk all the same:
 // the log could not be emptied. Scrub again later; Complete of the next unit,
 // Close and Open do so too.
-func (s *Store) Complete(ctx context.Context, c Completion) error {
-	err := s.write(ctx, func(t *txn) error { return t.complete(ctx, c) })
+func (s *Store) Complete(ctx context.Context, c Completion, events ...Event) error {
+	err := s.write(ctx, func(t *txn) error {
+		if err := t.complete(ctx, c); err != nil {
+			return err
+		}
+		return t.append(ctx, events)
+	})
 	if err == nil {
 		err = s.Scrub(ctx)
 	}

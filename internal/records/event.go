@@ -23,22 +23,33 @@ type Event struct {
 	Body    json.RawMessage `json:"body,omitempty"`
 }
 
-// Append records an event and returns the ledger's hash after it, which covers
-// this event and all before. ErrSequence unless e.Seq follows the run's last
-// event. A finished run takes events too: its own end is one.
-func (s *Store) Append(ctx context.Context, e Event) (Hash, error) {
+// Append records events in one transaction, all of them or none, and returns the
+// ledger's hash after the last, which covers them and all before. ErrSequence unless
+// each Seq follows its run's last event. A finished run takes events too: its own end
+// is one.
+func (s *Store) Append(ctx context.Context, events ...Event) (Hash, error) {
 	var hash Hash
 	err := s.write(ctx, func(t *txn) error {
-		if err := t.append(ctx, e); err != nil {
-			return err
-		}
+		err := t.append(ctx, events)
 		hash = t.head.Hash
-		return nil
+		return err
 	})
-	return hash, named(err, "record event %d (%s) of run %s", e.Seq, e.Kind, e.RunID)
+	if err != nil {
+		return Hash{}, fmt.Errorf("record %d events: %w", len(events), err)
+	}
+	return hash, nil
 }
 
-func (t *txn) append(ctx context.Context, e Event) error {
+func (t *txn) append(ctx context.Context, events []Event) error {
+	for _, e := range events {
+		if err := t.appendOne(ctx, e); err != nil {
+			return fmt.Errorf("event %d (%s) of run %s: %w", e.Seq, e.Kind, e.RunID, err)
+		}
+	}
+	return nil
+}
+
+func (t *txn) appendOne(ctx context.Context, e Event) error {
 	at, err := stamp(e.Time)
 	if err != nil {
 		return err

@@ -73,8 +73,13 @@ func (t *txn) firmwareID(ctx context.Context, sum string) (id int64, err error) 
 // saved (ErrNotFound); the run is the last to have reserved the unit (ErrTakenOver).
 // A region saved again at the same offset takes the older one's place in look-ups;
 // the older row stays.
-func (s *Store) SaveRegion(ctx context.Context, r Region) error {
-	err := s.write(ctx, func(t *txn) error { return t.saveRegion(ctx, r) })
+func (s *Store) SaveRegion(ctx context.Context, r Region, events ...Event) error {
+	err := s.write(ctx, func(t *txn) error {
+		if err := t.saveRegion(ctx, r); err != nil {
+			return err
+		}
+		return t.append(ctx, events)
+	})
 	return named(err, "save region %s of unit %d", r.Name, r.UnitID)
 }
 

@@ -1,0 +1,108 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+
+	"provision/internal/fault"
+	"provision/internal/records"
+)
+
+// An event is shown when it is on record and not before. One disk sync takes what
+// belongs together: an act and the event that tells of it, the end of a step and the
+// beginning of the next. Nothing is done to the unit while an event waits.
+
+// show shows an event that is not kept (step.progress, boot.line): it is no history,
+// and a disk sync for each would cost more than they are worth. It has no Seq.
+func (r *runner) show(ev Event) { r.cfg.Sink(r.stamped(ev)) }
+
+// emit records ev, then shows it. An event that cannot be recorded stops the run.
+// Events are recorded to the end even when the run is being interrupted.
+func (r *runner) emit(ctx context.Context, ev Event) error {
+	r.note(ev)
+	return r.flush(ctx)
+}
+
+// note keeps ev for the next act or flush.
+func (r *runner) note(ev Event) {
+	ev = r.stamped(ev)
+	r.seq++
+	ev.Seq = r.seq
+	r.pending = append(r.pending, ev)
+}
+
+func (r *runner) stamped(ev Event) Event {
+	ev.Time, ev.Run, ev.Slot = r.cfg.Now().UTC(), r.cfg.RunID, r.cfg.Slot
+	if ev.MAC == "" {
+		ev.MAC = r.mac
+	}
+	if ev.Serial == "" {
+		ev.Serial = r.serial
+	}
+	return ev
+}
+
+// flush puts what was noted on record and shows it.
+func (r *runner) flush(ctx context.Context) error {
+	if len(r.pending) == 0 {
+		return nil
+	}
+	if r.recorded {
+		rows, err := r.rows()
+		if err == nil {
+			_, err = r.cfg.Records.Append(context.WithoutCancel(ctx), rows...)
+		}
+		if err != nil {
+			return asFault(r.pending[len(r.pending)-1].Step, err, fault.Database)
+		}
+	}
+	r.showNoted()
+	return nil
+}
+
+// with does an act on the records that ev tells of. The act takes the rows it is given
+// into its own transaction: all of it is on disk, or none is, and then ev never happened.
+func (r *runner) with(ev Event, act func(rows []records.Event) error) error {
+	r.note(ev)
+	rows, err := r.rows()
+	if err == nil {
+		err = act(rows)
+	}
+	if err != nil {
+		r.pending = r.pending[:len(r.pending)-1]
+		r.seq--
+		return err
+	}
+	r.showNoted()
+	return nil
+}
+
+// showNoted shows what has just been recorded.
+func (r *runner) showNoted() {
+	noted := r.pending
+	r.pending = nil
+	for _, ev := range noted {
+		r.cfg.Sink(ev)
+	}
+}
+
+// rows are the events that wait, as the records keep them.
+func (r *runner) rows() ([]records.Event, error) {
+	rows := make([]records.Event, len(r.pending))
+	for i, ev := range r.pending {
+		body, err := json.Marshal(ev)
+		if err != nil {
+			return nil, asFault(ev.Step, err, fault.Internal)
+		}
+		rows[i] = records.Event{
+			RunID: ev.Run, Seq: ev.Seq, Time: ev.Time, Slot: ev.Slot, Kind: ev.Kind, Step: ev.Step,
+			Code: string(ev.Code), UnitMAC: ev.MAC, Serial: ev.Serial, Body: body,
+		}
+	}
+	return rows, nil
+}
+
+// warn reports something that does not stop the run.
+func (r *runner) warn(ctx context.Context, step, text string) error {
+	return r.emit(ctx, Event{Kind: Warning, Step: step, Text: text})
+}
