@@ -83,6 +83,34 @@ func TestIntentBeforeTheHeader(t *testing.T) {
 	}
 }
 
+// TestPlainBootloaderBurnsNothing (I2): a unit with Secure Boot alone, whoever gives it
+// power and at whatever moment, never burns a fuse by itself.
+func TestPlainBootloaderBurnsNothing(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, secureBootOnly)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, secureBootOnly, j)
+		started := 0
+		r.sink = func(ev flow.Event) {
+			twin := simulator.New(smallChip())
+			check(t, twin.SetFlashFrom(r.chip))
+			check(t, twin.Preburn(r.chip.Fuses()))
+			have := twin.Fuses()
+			if v := twin.Boot(); v.Cause == simulator.CauseAppStarted {
+				started++
+			}
+			if twin.Fuses() != have {
+				t.Errorf("started after %s %s, it burns %08x over %08x", ev.Kind, ev.Step, twin.Fuses()[0], have[0])
+			}
+			check(t, twin.Close())
+		}
+		r.mustRun("PASS", "")
+		if started == 0 {
+			t.Error("no twin ever started: this test shows nothing")
+		}
+	})
+}
+
 // TestCutInUnitsCounter: the unit was cut while it burnt its counter, and left it even
 // but not 0, with all its flash in ciphertext. It begins again from plain text.
 func TestCutInUnitsCounter(t *testing.T) {

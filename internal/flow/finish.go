@@ -23,9 +23,6 @@ func (r *runner) steps() []Step {
 	if r.goal.SecureBootV1 {
 		steps = append(steps, r.keySteps(2)...)
 	}
-	if !r.goal.ByUnit { // else the step in which the unit encrypts itself does it
-		steps = append(steps, r.heldSteps()...)
-	}
 	if r.goal.FlashEncryption {
 		steps = append(steps, r.stageStep("burn FLASH_CRYPT_CONFIG", efuse.StageCryptConfig, 0))
 	}
@@ -34,6 +31,8 @@ func (r *runner) steps() []Step {
 	}
 	if r.goal.ByUnit {
 		steps = append(append(steps, r.convertStep()), r.cipherSteps()...)
+	} else {
+		steps = append(steps, r.heldSteps()...)
 	}
 	if r.goal.FlashEncryption {
 		steps = append(steps, r.stageStep("burn FLASH_CRYPT_CNT", efuse.StageEncryption, 0))

@@ -20,23 +20,23 @@ import (
 // gets power without us, finds BLOCK2 blank or open, and makes a key of its own or
 // hides ours before it was compared (ESP-IDF secure_boot_v1/secure_boot.c). One that
 // encrypts the flash does the like with BLOCK1 (flash_encryption/flash_encrypt.c). It
-// gets its header only when all it can do is what comes next anyway: mayStart.
+// gets its header only when it can do nothing of its own any more: mayStart.
 // Ciphertext needs no such care: the ROM does not start it.
 func (r *runner) heldBack(g *region) bool {
 	plain := r.goal.SecureBootV1 && !r.goal.FlashEncryption || r.goal.ByUnit
 	return plain && g.Offset == job.BootloaderOffset
 }
 
-// mayStart reports whether a plain bootloader can do no harm any more. Where it is to
-// encrypt the flash, the station has burnt everything that it would else make up or
-// burn in its own way: both keys, FLASH_CRYPT_CONFIG, and ABS_DONE_0, with which it
-// takes the digest in flash as it is instead of making one with an IV of its own.
+// mayStart reports whether a plain bootloader can do no harm any more: the station has
+// burnt everything that it would else make up or burn in its own way. With ABS_DONE_0 it
+// takes the digest in flash as it is, instead of making one with an IV of its own, and
+// burns nothing for Secure Boot. One that is to encrypt the flash finds its key, locked,
+// and FLASH_CRYPT_CONFIG.
 func (r *runner) mayStart() bool {
-	if !r.goal.ByUnit {
-		return r.locked(2)
+	if r.goal.SecureBootV1 && !(r.locked(2) && r.words.Field("ABS_DONE_0") == 1) {
+		return false
 	}
-	boot := !r.goal.SecureBootV1 || r.locked(2) && r.words.Field("ABS_DONE_0") == 1
-	return boot && r.locked(1) && r.words.Field("FLASH_CRYPT_CONFIG") == efuse.CryptConfig
+	return !r.goal.ByUnit || r.locked(1) && r.words.Field("FLASH_CRYPT_CONFIG") == efuse.CryptConfig
 }
 
 // locked reports whether a key block is hidden and write-protected.

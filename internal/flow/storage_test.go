@@ -148,7 +148,7 @@ func (p policy) judged() judge.Order {
 		Final:   [8]uint32{0: p.word0, 5: p.word5, 6: p.word6},
 		Regions: []int64{0, 0x1000, 0x8000, 0xd000, 0x10000}, Volatile: 0xd000, Project: "line-test",
 	}
-	if p.byUnit {
+	if p.byUnit || p.encryption == "" {
 		o.HeldBack = 0x1000
 	}
 	return o

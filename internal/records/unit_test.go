@@ -282,3 +282,57 @@ func TestEvents(t *testing.T) {
 		t.Errorf("events %+v", got)
 	}
 }
+
+// TestActWithEvents: an act and the events that tell of it are on record together, or
+// neither is.
+func TestActWithEvents(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	for name, act := range map[string]func(*Store, example, Unit, ...Event) error{
+		"intend": func(s *Store, e example, u Unit, events ...Event) error {
+			_, err := s.IntendBurn(ctx, BurnIntent{RunID: e.run, UnitID: u.ID, Step: "freeze", Block: 0, Bits: Words{1}, At: noon}, events...)
+			return err
+		},
+		"observe": func(s *Store, e example, u Unit, events ...Event) error {
+			id, err := s.IntendBurn(ctx, BurnIntent{RunID: e.run, UnitID: u.ID, Step: "freeze", Block: 0, Bits: Words{1}, At: noon})
+			must(t, err)
+			return s.ObserveBurn(ctx, Observation{BurnID: id, Words: Words{1}, OK: true, At: noon}, events...)
+		},
+		"save a region": func(s *Store, e example, u Unit, events ...Event) error {
+			return s.SaveRegion(ctx, Region{RunID: e.run, UnitID: u.ID, Name: "table", Offset: 0x8000, Length: 4096,
+				PlainSHA256: appV1.SHA256, FlashMD5: "00112233445566778899aabbccddeeff", FlashSHA256: sum("x"), VerifiedAt: noon}, events...)
+		},
+		"complete": func(s *Store, e example, u Unit, events ...Event) error {
+			return s.Complete(ctx, Completion{UnitID: u.ID, RunID: e.run, At: noon}, events...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openTemp(t)
+			e := newExample(1)
+			u := e.secure(t, s) // with two events
+			event := func(seq int) Event {
+				return Event{RunID: e.run, Seq: seq, Time: noon, Kind: "step.passed", Step: name}
+			}
+			record := func() (r Record) {
+				found, err := s.Lookup(ctx, e.serial)
+				must(t, err)
+				return found[0]
+			}
+			if name != "observe" { // which leaves its intent
+				before := record()
+				wantErr(t, act(s, e, u, event(3), event(5)), ErrSequence)
+				if !reflect.DeepEqual(record(), before) {
+					t.Error("the act is on record without its events")
+				}
+			}
+			must(t, act(s, e, u, event(3), event(4)))
+			events, err := s.Events(ctx, e.run)
+			must(t, err)
+			if len(events) != 4 {
+				t.Errorf("%d events on record, want 4", len(events))
+			}
+			_, err = s.Verify(ctx)
+			must(t, err)
+		})
+	}
+}

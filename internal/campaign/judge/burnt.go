@@ -44,17 +44,12 @@ func (c *check) intendedKey(block int) bool {
 }
 
 // byFirmware are the bits that firmware may have burnt by itself: an app freezes an
-// odd counter once Secure Boot is on; a bootloader that is startable, which one in
-// plain text is from the locking of BLOCK2 on, enables Secure Boot with the locks
-// that go with it (ESP-IDF flash_encrypt.c, secure_boot_v1/secure_boot.c). What one
-// burns that encrypts the flash has its intent before it is startable.
+// odd counter once Secure Boot is on (ESP-IDF flash_encrypt.c). What a bootloader burns
+// that encrypts the flash has its intent before it is startable, and no other is
+// startable before ABS_DONE_0, from which on it burns nothing (secure_boot_v1/secure_boot.c).
 func (c *check) byFirmware() (w words) {
 	if encrypts(c.fuses[0]) && c.fuses[0][6]&absDone0 != 0 {
 		w[0] |= wrDisCryptCnt
-	}
-	k := c.key(2)
-	if c.u.Order.SecureBoot && !c.u.Order.Encryption && k != nil && k.compared != 0 && c.locked(2) {
-		w[6] |= (absDone0 | jtagDis | consoleDis) & c.u.Order.Final[6]
 	}
 	return w
 }

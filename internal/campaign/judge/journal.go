@@ -43,10 +43,10 @@ func (c *check) provedBefore(offset, place int64) bool {
 const unitEncrypts = "let the unit encrypt itself"
 
 // heldBackFrom reports whether an intent may come before the proof of a region that is
-// held back: a unit that encrypts itself gets its bootloader's header when all is burnt
-// that this bootloader would make up else, and when what it will burn is on record.
+// held back: a plain bootloader gets its header when all is burnt that it would make up
+// or burn by itself else, and when it is on record what it will burn.
 func (c *check) heldBackFrom(b burnRow, offset int64) bool {
-	return c.u.Order.ByUnit && offset == c.u.Order.HeldBack && (b.bits[0]&cryptCnt == 0 || b.step == unitEncrypts)
+	return offset == c.u.Order.HeldBack && (b.bits[0]&cryptCnt == 0 || b.step == unitEncrypts)
 }
 
 // intentOfBlock0: a block is hidden only after it was compared, and frozen after it
