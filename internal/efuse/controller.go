@@ -110,7 +110,8 @@ func (c controller) is(ctx context.Context, chip chipID) error {
 }
 
 // load puts bits into the WDATA registers of one block and zeros into those of all
-// others, because one command burns whatever any of them holds.
+// others, because one command burns whatever any of them holds. clear then has one
+// block left to empty.
 func (c controller) load(ctx context.Context, block int, bits [8]uint32) error {
 	var data Words
 	data[block] = bits
@@ -127,9 +128,13 @@ func (c controller) load(ctx context.Context, block int, bits [8]uint32) error {
 	return nil
 }
 
-// clear leaves no bits, and no key, in the WDATA registers.
-func (c controller) clear(ctx context.Context) error {
-	if err := c.load(ctx, 0, [8]uint32{}); err != nil {
+// clear leaves no bits, and no key, in the WDATA registers of the block that was loaded.
+func (c controller) clear(ctx context.Context, block int) error {
+	addrs := make([]uint32, blockLen(block))
+	for i := range addrs {
+		addrs[i] = writeBase[block] + 4*uint32(i)
+	}
+	if err := c.put(ctx, addrs, make([]uint32, len(addrs))); err != nil {
 		return fmt.Errorf("clear eFuse data registers: %w", err)
 	}
 	return nil
@@ -139,14 +144,14 @@ func (c controller) clear(ctx context.Context) error {
 // every time and those that were set at least once. They differ in marginal bits.
 type observation struct{ always, ever Words }
 
-// observe reads all fuses after a reload, which also shows what an earlier session
-// burnt before it broke off, and one block again after each of senses-1 more
+// observe reads all fuses with words after a reload, which also shows what an earlier
+// session burnt before it broke off, and one block again after each of senses-1 more
 // reloads: a marginal bit shows only when the fuses are sensed anew.
-func (c controller) observe(ctx context.Context, block, senses int) (observation, error) {
+func (c controller) observe(ctx context.Context, words func(context.Context) (Words, error), block, senses int) (observation, error) {
 	if err := c.reload(ctx); err != nil {
 		return observation{}, err
 	}
-	first, err := c.words(ctx)
+	first, err := words(ctx)
 	if err != nil {
 		return observation{}, err
 	}
@@ -165,14 +170,4 @@ func (c controller) observe(ctx context.Context, block, senses int) (observation
 		}
 	}
 	return seen, nil
-}
-
-// confirm reads a register that should hold want; anything else has to be read
-// twice to be believed.
-func (c controller) confirm(ctx context.Context, addr, want uint32) (uint32, error) {
-	v, err := c.read(ctx, addr)
-	if err != nil || v == want {
-		return v, err
-	}
-	return c.steady(ctx, addr)
 }

@@ -68,7 +68,7 @@ func Execute(ctx context.Context, regs Registers, t Timing, b Burn) (observed Wo
 	if b.stage == StageHide {
 		rounds = senses
 	}
-	seen, err := c.observe(ctx, b.keyBlock, rounds)
+	seen, err := c.observe(ctx, c.words, b.keyBlock, rounds)
 	if err != nil {
 		return Words{}, fmt.Errorf("burn %s: %w", b.Name(), err)
 	}
@@ -158,9 +158,10 @@ func (c controller) burn(ctx context.Context, b Burn, have Words, missing [8]uin
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
 	defer cancel()
-	defer func() { err = errors.Join(err, c.clear(ctx)) }()
+	defer func() { err = errors.Join(err, c.clear(ctx, b.block)) }()
 
 	observed = have
+	asLast := func(ctx context.Context) (Words, error) { return c.wordsFrom(ctx, observed) }
 	var lost error // what became of the answers to the program commands
 	for range maxPrograms {
 		sent, err := c.program(ctx, b.chip, b.block, missing)
@@ -168,7 +169,7 @@ func (c controller) burn(ctx context.Context, b Burn, have Words, missing [8]uin
 			return observed, fmt.Errorf("burn %s: %w", b.Name(), err)
 		}
 		lost = errors.Join(lost, err)
-		seen, err := c.observe(ctx, b.block, senses)
+		seen, err := c.observe(ctx, asLast, b.block, senses)
 		if err != nil {
 			return observed, fmt.Errorf("burn %s: %w", b.Name(), errors.Join(err, lost))
 		}

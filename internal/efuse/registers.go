@@ -51,6 +51,13 @@ func Read(ctx context.Context, regs Registers) (Words, error) {
 	return link{regs}.words(ctx)
 }
 
+// Reread is Read of a chip whose words were known: a register that reads as it was is
+// believed, any other only when two reads in a row agree. Noise on the line can make a
+// register look changed, but not change it back to what it was.
+func Reread(ctx context.Context, regs Registers, known Words) (Words, error) {
+	return link{regs}.wordsFrom(ctx, known)
+}
+
 // link repeats what may be repeated.
 type link struct{ regs Registers }
 
@@ -89,12 +96,32 @@ func (l link) steady(ctx context.Context, addr uint32) (uint32, error) {
 	return 0, fmt.Errorf("read eFuse register %#08x %d times: %w", addr, steadyReads, ErrUnstable)
 }
 
+// confirm reads a register that should hold want; anything else has to be read
+// twice to be believed.
+func (l link) confirm(ctx context.Context, addr, want uint32) (uint32, error) {
+	v, err := l.read(ctx, addr)
+	if err != nil || v == want {
+		return v, err
+	}
+	return l.steady(ctx, addr)
+}
+
 // words reads every RDATA register.
 func (l link) words(ctx context.Context) (Words, error) {
+	return l.each(ctx, func(addr uint32, _, _ int) (uint32, error) { return l.steady(ctx, addr) })
+}
+
+// wordsFrom reads every RDATA register of a chip that held known.
+func (l link) wordsFrom(ctx context.Context, known Words) (Words, error) {
+	return l.each(ctx, func(addr uint32, block, i int) (uint32, error) { return l.confirm(ctx, addr, known[block][i]) })
+}
+
+// each has read read every RDATA register.
+func (l link) each(ctx context.Context, read func(addr uint32, block, i int) (uint32, error)) (Words, error) {
 	var w Words
 	for block := range w {
 		for i := range blockLen(block) {
-			v, err := l.steady(ctx, readBase[block]+4*uint32(i))
+			v, err := read(readBase[block]+4*uint32(i), block, i)
 			if err != nil {
 				return Words{}, fmt.Errorf("read BLOCK%d: %w", block, err)
 			}

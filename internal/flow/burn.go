@@ -33,7 +33,7 @@ func (r *runner) keyStep(block int) Step {
 	return Step{
 		Name: name, Burns: true, Cost: burnCost, Fault: fault.ReadBack,
 		Check: func(ctx context.Context) (State, error) {
-			if err := r.readWords(ctx); err != nil {
+			if err := r.freshWords(ctx); err != nil {
 				return Needed, err
 			}
 			if r.words.Hidden(block) {
@@ -76,8 +76,8 @@ func (r *runner) keyStep(block int) Step {
 
 // stageStep burns what the plan has for one stage of one key block (0: none).
 func (r *runner) stageStep(name string, stage efuse.Stage, block int) Step {
-	planned := func(ctx context.Context) (State, error) {
-		if err := r.readWords(ctx); err != nil {
+	planned := func(ctx context.Context, read func(context.Context) error) (State, error) {
+		if err := read(ctx); err != nil {
 			return Needed, err
 		}
 		plan, err := r.ahead()
@@ -91,10 +91,10 @@ func (r *runner) stageStep(name string, stage efuse.Stage, block int) Step {
 	}
 	return Step{
 		Name: name, Burns: true, Cost: burnCost, Fault: fault.ReadBack,
-		Check: planned,
+		Check: func(ctx context.Context) (State, error) { return planned(ctx, r.freshWords) },
 		Do:    func(ctx context.Context) error { return r.burn(ctx, name, stage, block) },
 		Verify: func(ctx context.Context) error {
-			state, err := planned(ctx)
+			state, err := planned(ctx, r.readWords)
 			if err == nil && state != Done {
 				err = asFault(name, fmt.Errorf("%s: %w", name, efuse.ErrReadBack), fault.LockMissing)
 			}
@@ -234,16 +234,31 @@ func hexWords(words [8]uint32, block int) []string {
 	return out
 }
 
+// freshWords is readWords for the check of a step, unless the chip has been asked nothing
+// since they were read, by the step before. No burn relies on it: efuse.Execute reads all
+// fuses once more before it decides what to program.
+func (r *runner) freshWords(ctx context.Context) error {
+	if r.mac != "" && r.asked == r.dev.Stats().Commands {
+		return nil
+	}
+	return r.readWords(ctx)
+}
+
 // readWords takes all fuses off the chip, and asks whose they were when the last of
 // them is read: a unit that is changed meanwhile would leave the fuses of two.
 func (r *runner) readWords(ctx context.Context) error {
-	w, err := efuse.Read(ctx, r.dev)
+	read := efuse.Read
+	if r.mac != "" {
+		read = func(ctx context.Context, regs efuse.Registers) (efuse.Words, error) { return efuse.Reread(ctx, regs, r.words) }
+	}
+	w, err := read(ctx, r.dev)
 	if err == nil {
 		err = r.dev.SameChip(ctx)
 	}
 	if err != nil {
 		return err
 	}
+	r.asked = r.dev.Stats().Commands
 	return r.see(w)
 }
 

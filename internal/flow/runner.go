@@ -70,6 +70,7 @@ type runner struct {
 	flash  esptool.FlashID
 	timing efuse.Timing
 	words  efuse.Words // as last read
+	asked  int         // commands that had been sent by then
 
 	mac     string
 	serial  string
