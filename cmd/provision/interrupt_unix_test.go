@@ -40,7 +40,7 @@ func TestSecondCtrlC(t *testing.T) {
 	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 130 {
 		t.Errorf("the run ended with %v, want exit 130", err)
 	}
-	if e := b.run(0); e.verdict != "PASS" {
+	if e := b.run(instant{}); e.verdict != "PASS" {
 		t.Errorf("taken up again, the run ended as %+v", e)
 	}
 }

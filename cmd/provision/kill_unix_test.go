@@ -20,7 +20,7 @@ import (
 // everyKill turns a sample of kills into all of them (docs/evidence.md).
 var everyKill = os.Getenv("PROVISION_CAMPAIGN") != ""
 
-// killSeed makes the instants of TestKilledAtAnyInstant.
+// killSeed makes the instants at which stations are killed.
 const killSeed = 20261122
 
 // killTally counts how the units ended.
@@ -29,14 +29,23 @@ type killTally struct {
 	kills  int
 	missed int // the run was over before its time came
 	ended  map[string]int
+	left   map[string]int // how each kill left the flash of a unit that encrypts itself
+}
+
+func newKillTally() *killTally {
+	return &killTally{ended: map[string]int{}, left: map[string]int{}}
 }
 
 func (y *killTally) String() string {
-	var parts []string
-	for _, how := range slices.Sorted(maps.Keys(y.ended)) {
-		parts = append(parts, fmt.Sprintf("%s: %d", how, y.ended[how]))
+	parts := []string{fmt.Sprintf("%d kills, %d too late", y.kills, y.missed)}
+	for _, counts := range []map[string]int{y.left, y.ended} {
+		var each []string
+		for _, what := range slices.Sorted(maps.Keys(counts)) {
+			each = append(each, fmt.Sprintf("%s: %d", what, counts[what]))
+		}
+		parts = append(parts, notEmpty(strings.Join(each, ", "))...)
 	}
-	return fmt.Sprintf("%d kills, %d too late; %s", y.kills, y.missed, strings.Join(parts, ", "))
+	return strings.Join(parts, "; ")
 }
 
 // notUnderRace skips tests whose programs are processes of their own.
@@ -48,80 +57,120 @@ func notUnderRace(t *testing.T) {
 	t.Parallel()
 }
 
-// TestKilledAtCommit kills the station at the N-th commit of its database, before
-// any of it is written and, on another unit, after all of it is durable: for every N
-// in a campaign, for a sample of them else.
-func TestKilledAtCommit(t *testing.T) {
-	notUnderRace(t)
-	for _, k := range killKinds {
-		t.Run(k.name, func(t *testing.T) {
-			t.Parallel()
-			began := time.Now()
-			commits, _ := measure(t, k)
-			tally := &killTally{ended: map[string]int{}}
-			t.Run("kills", func(t *testing.T) {
-				for _, n := range spread(commits, 5) {
-					for _, when := range []string{"before", "after"} {
-						t.Run(fmt.Sprintf("%s %d", when, n), func(t *testing.T) {
-							t.Parallel()
-							newKillBench(t, k).killed(tally, func(b *killBench) ending {
-								return b.run(0, fmt.Sprintf("%s=%s %d", envKill, when, n))
-							})
-						})
-					}
-				}
-			})
-			if tally.missed > 0 {
-				t.Errorf("%d stations were not killed", tally.missed)
-			}
-			t.Logf("%s: %d commits: %v, in %v", k.name, commits, tally, time.Since(began).Round(time.Second))
-		})
-	}
-}
-
-// TestKilledAtAnyInstant kills the station at random instants: up to three times one
-// after the other, then it may finish.
-func TestKilledAtAnyInstant(t *testing.T) {
+// TestKilled kills the station in each of three ways, looks at what it left, and lets
+// it finish.
+func TestKilled(t *testing.T) {
 	notUnderRace(t)
 	for i, k := range killKinds {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			began := time.Now()
-			_, took := measure(t, k)
-			tally := &killTally{ended: map[string]int{}}
-			units := 4
-			if everyKill {
-				units = 150
+			whole := measure(t, k)
+			killAtCommits(t, k, whole.commits)
+			killAtInstants(t, k, "at any instant", killSeed+uint64(i), whole.anywhere)
+			if k.byUnit {
+				killAtInstants(t, k, "while it encrypts itself", killSeed+uint64(i), whole.inHandsOfUnit)
 			}
-			t.Run("kills", func(t *testing.T) {
-				for n := range units {
-					t.Run(fmt.Sprint("unit ", n), func(t *testing.T) {
-						t.Parallel()
-						random := rand.New(rand.NewPCG(killSeed+uint64(i), uint64(n)))
-						b := newKillBench(t, k)
-						instant := func(b *killBench) ending { return b.run(1 + time.Duration(random.Int64N(int64(took)))) }
-						b.killed(tally, slices.Repeat([]func(*killBench) ending{instant}, 1+n%3)...)
-					})
-				}
-			})
-			t.Logf("%s: seed %d: %d units, %v, in %v", k.name, killSeed+i, units, tally, time.Since(began).Round(time.Second))
 		})
 	}
 }
 
-// measure is how many commits a run that nobody kills makes, and how long it takes.
-func measure(t *testing.T, k killKind) (commits int, took time.Duration) {
+// killAtCommits kills the station at the N-th commit of its database, before any of it
+// is written and, on another unit, after all of it is durable: for every N in a
+// campaign, for a sample of them else.
+func killAtCommits(t *testing.T, k killKind, commits int) {
+	t.Helper()
+	began := time.Now()
+	tally := newKillTally()
+	t.Run("at commits", func(t *testing.T) {
+		for _, n := range spread(commits, 1+k.sample()) {
+			for _, when := range []string{"before", "after"} {
+				t.Run(fmt.Sprintf("%s %d", when, n), func(t *testing.T) {
+					t.Parallel()
+					newKillBench(t, k).killed(tally, func(b *killBench) ending {
+						return b.run(instant{}, fmt.Sprintf("%s=%s %d", envKill, when, n))
+					})
+				})
+			}
+		}
+	})
+	if tally.missed > 0 {
+		t.Errorf("%d stations were not killed", tally.missed)
+	}
+	t.Logf("%s: %d commits: %v, in %v", k.name, commits, tally, time.Since(began).Round(time.Second))
+}
+
+// killAtInstants kills the station at instants that are drawn: up to three times one
+// after the other.
+func killAtInstants(t *testing.T, k killKind, name string, seed uint64, draw func(*rand.Rand) instant) {
+	t.Helper()
+	began := time.Now()
+	tally := newKillTally()
+	units := k.sample()
+	if everyKill {
+		units = 150
+	}
+	t.Run(name, func(t *testing.T) {
+		for n := range units {
+			t.Run(fmt.Sprint("unit ", n), func(t *testing.T) {
+				t.Parallel()
+				random := rand.New(rand.NewPCG(seed, uint64(n)))
+				blow := func(b *killBench) ending { return b.run(draw(random)) }
+				newKillBench(t, k).killed(tally, slices.Repeat([]func(*killBench) ending{blow}, 1+n%3)...)
+			})
+		}
+	})
+	if _, cut := tally.left[halfEncrypted]; everyKill && !k.served && k.byUnit && !cut {
+		t.Errorf("no unit was cut off while it encrypted itself")
+	}
+	if _, unseen := tally.left[encryptedUnseen]; everyKill && k.byUnit && !unseen {
+		t.Errorf("no unit encrypted itself with nobody there to see it")
+	}
+	t.Logf("%s, %s: seed %d: %d units, %v, in %v", k.name, name, seed, units, tally, time.Since(began).Round(time.Second))
+}
+
+// measured is a run that nobody kills.
+type measured struct {
+	ending
+	commits int
+}
+
+// anywhere is an instant of a run.
+func (m measured) anywhere(random *rand.Rand) instant {
+	return m.between(0, m.took, random)
+}
+
+// inHandsOfUnit is an instant of the step in which the unit encrypts itself.
+func (m measured) inHandsOfUnit(random *rand.Rand) instant {
+	at := m.between(m.told[m.handedOver-1], m.told[m.back-1], random)
+	at.from, at.lines = encrypts, at.lines-m.handedOver
+	return at
+}
+
+// between is an instant of a part of the run.
+func (m measured) between(from, to time.Duration, random *rand.Rand) instant {
+	at := from + time.Duration(random.Int64N(int64(to-from)))
+	lines, now := slices.BinarySearch(m.told, at)
+	if now {
+		lines++
+	}
+	if lines > 0 {
+		at -= m.told[lines-1]
+	}
+	return instant{lines: lines, delay: 1 + at}
+}
+
+func measure(t *testing.T, k killKind) measured {
 	t.Helper()
 	b := newKillBench(t, k)
 	count := filepath.Join(filepath.Dir(b.dir), "commits")
-	e := b.run(0, envCommits+"="+count)
+	e := b.run(instant{}, envCommits+"="+count)
 	b.mustBeSettled(e)
-	if e.verdict != "PASS" {
+	if e.verdict != "PASS" || k.byUnit != (e.back > 0) {
 		t.Fatalf("nobody killed this one, and it ended as %+v", e)
 	}
 	text, err := os.ReadFile(count)
 	mustDo(t, err)
-	return len(text), e.took
+	return measured{e, len(text)}
 }
 
 // spread is about n numbers from 1 to most, evenly; all of them in a campaign.
@@ -140,6 +189,7 @@ func spread(most, n int) (out []int) {
 func (b *killBench) killed(tally *killTally, blows ...func(*killBench) ending) {
 	b.t.Helper()
 	kills, missed, finished := 0, 0, ""
+	var left []string
 	for _, blow := range blows {
 		e := blow(b)
 		if !e.killed {
@@ -149,6 +199,9 @@ func (b *killBench) killed(tally *killTally, blows ...func(*killBench) ending) {
 		}
 		kills++
 		b.held = append(b.held, b.files())
+		if b.kind.byUnit {
+			left = append(left, b.left(e))
+		}
 		complete := b.judged(func(j *judge.Judge) ([]judge.Violation, error) {
 			if e.verdict == "" {
 				return j.Moment(b.t.Context(), b.unit)
@@ -159,7 +212,7 @@ func (b *killBench) killed(tally *killTally, blows ...func(*killBench) ending) {
 			finished = ", finished before the kill"
 		}
 	}
-	e := b.run(0)
+	e := b.run(instant{})
 	b.mustBeSettled(e)
 	if b.t.Failed() {
 		b.t.Logf("the runs said\n%s", b.lastWords())
@@ -168,6 +221,9 @@ func (b *killBench) killed(tally *killTally, blows ...func(*killBench) ending) {
 	defer tally.mu.Unlock()
 	tally.kills += kills
 	tally.missed += missed
+	for _, how := range left {
+		tally.left[how]++
+	}
 	tally.ended[strings.TrimSpace(e.verdict+" "+e.code)+finished]++
 }
 

@@ -40,6 +40,7 @@ type killBench struct {
 
 	at     *exec.Cmd // the station at work
 	served *simulator.Chip
+	wired  []string            // settings of a station that reaches the chip by an adapter
 	held   []map[string][]byte // the station's files, as they lay there after each kill
 	said   []string            // everything it printed
 }
@@ -90,7 +91,11 @@ func newKillBench(t *testing.T, k killKind) *killBench {
 	cfg := simulator.DefaultConfig()
 	b.unit = &judge.Unit{Config: cfg, Order: k.order()}
 	if k.served {
-		b.serve(cfg)
+		if k.reset() {
+			b.plugIn(cfg)
+		} else {
+			b.serve(cfg)
+		}
 		b.unit.Origin = b.served.Fuses()
 		return b
 	}
@@ -142,12 +147,21 @@ func (b *killBench) station(settings ...string) *exec.Cmd {
 	cmd.Dir = b.dir
 	cmd.Env = append(os.Environ(), "HOME="+b.dir, "XDG_STATE_HOME="+filepath.Join(b.dir, ".state"), "TMPDIR="+filepath.Join(b.dir, "tmp"),
 		"USER=anna", "PROVISION_SIM_DIR=", "PROVISION_STATION=", "PROVISION_DB=", envMemory+"=1")
-	cmd.Env = append(cmd.Env, settings...)
+	cmd.Env = append(append(cmd.Env, b.wired...), settings...)
 	return cmd
 }
 
 // killLimit bounds a run: one that waits for ever is killed and fails the test.
 const killLimit = 60 * time.Second
+
+// instant is when a run is killed: a while after it has told so many lines, counted from
+// its start or from a line with these words. A busy machine stretches everything
+// alike then. The zero instant is never.
+type instant struct {
+	from  string
+	lines int
+	delay time.Duration
+}
 
 // ending is how a run of the program ended.
 type ending struct {
@@ -157,31 +171,37 @@ type ending struct {
 	verdict string
 	code    string
 	took    time.Duration
+	told    []time.Duration // when each line came
+
+	handedOver int // the line that told it: to the unit's own bootloader. 0: it was not
+	back       int // the line that told what the unit did
 }
 
-// run lets the station work. After a delay that is not 0 it is killed.
-func (b *killBench) run(delay time.Duration, settings ...string) ending {
+// run lets the station work, and kills it at an instant.
+func (b *killBench) run(at instant, settings ...string) ending {
 	b.t.Helper()
-	return b.end(delay, func() error { return b.at.Process.Kill() }, settings...)
+	return b.end(at, func() error { return b.at.Process.Kill() }, settings...)
 }
 
 // end is run with another end than kill -9.
-func (b *killBench) end(delay time.Duration, end func() error, settings ...string) ending {
+func (b *killBench) end(at instant, end func() error, settings ...string) ending {
 	b.t.Helper()
 	cmd := b.station(settings...)
 	b.at = cmd
 	var out, told bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &told
+	cmd.Stderr = &told
+	killer := time.AfterFunc(killLimit, func() { _ = end() })
+	defer killer.Stop()
 	began := time.Now()
+	met := func() { killer.Reset(at.delay) }
+	lines := &lineWatch{out: &out, began: began, at: at, met: met}
+	cmd.Stdout = lines
 	mustDo(b.t, cmd.Start())
-	limit := killLimit
-	if delay > 0 {
-		limit = delay
+	if at.lines == 0 && at.from == "" && at.delay > 0 {
+		met()
 	}
-	killer := time.AfterFunc(limit, func() { _ = end() })
 	_ = cmd.Wait() // how it ended is in ProcessState
-	killer.Stop()
-	e := ending{took: time.Since(began), exit: cmd.ProcessState.ExitCode()}
+	e := ending{took: time.Since(began), exit: cmd.ProcessState.ExitCode(), told: lines.told}
 	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	e.killed = ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 	if e.killed && e.took > killLimit {
@@ -192,15 +212,65 @@ func (b *killBench) end(delay time.Duration, end func() error, settings ...strin
 	return e
 }
 
+// lineWatch keeps what is written to it, and when each line came. It calls met once, when
+// the lines of an instant have.
+type lineWatch struct {
+	out   *bytes.Buffer
+	began time.Time
+	told  []time.Duration
+	at    instant
+	met   func()
+	start int // of the line that is not whole yet
+}
+
+func (w *lineWatch) Write(p []byte) (int, error) {
+	w.out.Write(p) // never fails
+	for {
+		line, _, whole := bytes.Cut(w.out.Bytes()[w.start:], []byte("\n"))
+		if !whole {
+			return len(p), nil
+		}
+		w.start += len(line) + 1
+		w.told = append(w.told, time.Since(w.began))
+		w.count(line)
+	}
+}
+
+func (w *lineWatch) count(line []byte) {
+	switch {
+	case w.at.from != "" && bytes.Contains(line, []byte(w.at.from)):
+		w.at.from = ""
+	case w.at.from == "" && w.at.lines > 0:
+		w.at.lines--
+	default:
+		return
+	}
+	if w.at.lines == 0 {
+		w.met()
+		w.at.lines = -1
+	}
+}
+
+// encrypts is what a station tells when it is about to hand a unit over to its own
+// bootloader.
+const encrypts = `"kind":"burn.intended","step":"let the unit encrypt itself"`
+
 // read takes what the run said of itself. The last line may be half a line.
 func (e *ending) read(out []byte) {
+	n := 0
 	for line := range bytes.Lines(out) {
-		var ev struct{ Kind, Run, Verdict, Code string }
+		n++
+		var ev struct{ Kind, Step, Run, Verdict, Code string }
 		if json.Unmarshal(line, &ev) != nil {
 			continue
 		}
 		e.run = ev.Run
-		if ev.Kind == "run.finished" {
+		switch {
+		case bytes.Contains(line, []byte(encrypts)):
+			e.handedOver = n
+		case ev.Kind == "burn.observed" && ev.Step == "let the unit encrypt itself":
+			e.back = n
+		case ev.Kind == "run.finished":
 			e.verdict, e.code = ev.Verdict, ev.Code
 		}
 	}

@@ -48,7 +48,7 @@ func (b *killBench) mustHideKeys() {
 func TestCrashTellsNoKey(t *testing.T) {
 	notUnderRace(t)
 	k := killKinds[1]
-	_, took := measure(t, k)
+	whole := measure(t, k)
 	units := 6
 	if everyKill {
 		units = 200
@@ -57,17 +57,17 @@ func TestCrashTellsNoKey(t *testing.T) {
 	for n := range units {
 		random := rand.New(rand.NewPCG(killSeed, uint64(n)))
 		b := newKillBench(t, k)
-		instant := 1 + time.Duration(random.Int64N(int64(took)))
-		e := b.end(instant, func() error { return b.at.Process.Signal(syscall.SIGABRT) }, "GOTRACEBACK=all")
+		at := whole.anywhere(random)
+		e := b.end(at, func() error { return b.at.Process.Signal(syscall.SIGABRT) }, "GOTRACEBACK=all")
 		dump := b.said[len(b.said)-1]
 		if bytes.Contains([]byte(dump), []byte("SIGABRT")) {
 			crashes++
 		}
-		b.mustBeSettled(b.run(0))
+		b.mustBeSettled(b.run(instant{}))
 		c := newCanary(b.fuses())
 		c.knowWords(b.fuses())
 		if form := c.find([]byte(dump)); form != "" {
-			t.Errorf("unit %d, crashed after %v (%+v): a key is in the traceback: %s", n, instant, e, form)
+			t.Errorf("unit %d, crashed after %v (%+v): a key is in the traceback: %s", n, at.delay, e, form)
 		}
 	}
 	t.Logf("%d units, %d crashes", units, crashes)
@@ -101,7 +101,7 @@ func TestCrashInsideAKey(t *testing.T) {
 			if !strings.Contains(told.String(), "efuse.Execute") {
 				t.Errorf("it did not crash inside a burn:\n%s", told.String())
 			}
-			if e := b.run(0); e.verdict != "PASS" {
+			if e := b.run(instant{}); e.verdict != "PASS" {
 				t.Errorf("taken up again, the run ended as %+v", e)
 			}
 			c := newCanary(b.fuses())

@@ -14,6 +14,8 @@ import (
 	"modernc.org/libc"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"provision/internal/esptool"
 )
 
 // envKill has this test binary, when it runs as provision, kill itself at the N-th
@@ -27,11 +29,17 @@ const envMemory = "PROVISION_TEST_MEMORY"
 // envCommits names a file that gets a byte for each commit.
 const envCommits = "PROVISION_TEST_COMMITS"
 
+// envAdapter names the address of an adapter that every port of the station is at.
+const envAdapter = "PROVISION_TEST_ADAPTER"
+
 // init sets the hooks in a station that is to be watched or killed. They are in the
 // database, below everything that is ours.
 func init() {
 	if os.Getenv(envMemory) != "" {
 		durable = func(string) error { return nil }
+	}
+	if addr := os.Getenv(envAdapter); addr != "" {
+		openReal = func(string, int) (esptool.Port, error) { return openAdapter(addr) }
 	}
 	var when string
 	var n int64

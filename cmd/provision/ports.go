@@ -52,6 +52,9 @@ func checkPort(name string) error {
 	return err
 }
 
+// openReal opens a port that may have a real unit at it.
+var openReal = esptool.Open
+
 // openPort opens any kind of port the way people name them.
 func openPort(name string, opts ...simulator.Option) (esptool.Port, error) {
 	sim, virtual := strings.CutPrefix(name, simPrefix)
@@ -59,7 +62,7 @@ func openPort(name string, opts ...simulator.Option) (esptool.Port, error) {
 		if err := checkPort(name); err != nil {
 			return nil, err
 		}
-		return esptool.Open(name, initialBaud)
+		return openReal(name, initialBaud)
 	}
 	chip, err := openChip(sim, opts...)
 	switch {
