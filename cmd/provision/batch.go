@@ -69,6 +69,9 @@ func (a *app) runBatch(ctx context.Context, f batchFlags) error {
 		return a.batchRefused(err)
 	}
 	defer closeAll()
+	if err := a.tellChecked(ctx, cfg); err != nil {
+		return a.batchRefused(err)
+	}
 	log := &batchLog{app: a}
 	hands := &interrupts{out: a.err, at: map[int]string{}}
 	cfg.Sink = hands.sink(log.event)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 	"time"
 
 	"provision/internal/esptool"
@@ -68,18 +69,6 @@ func (t selfTest) bad(name string, code fault.Code, err error) {
 	t.tell(shift.CheckFacts{Name: "check." + name, State: checkBad, Text: text}, shift.Fault{Code: code, Text: page.Says, Do: page.Do})
 }
 
-// lowSpace is when a person should look after the disk: a shift of units takes a
-// few hundred megabytes at most.
-const lowSpace = 1 << 30
-
-// gigabytes is a size in figures that do not change with every unit.
-func gigabytes(n uint64) string {
-	if n >= 10*lowSpace {
-		return fmt.Sprintf("%d GB", n/1e9)
-	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
-}
-
 func (t selfTest) database(ctx context.Context) {
 	began := t.now()
 	h, err := t.store.Check(ctx)
@@ -91,10 +80,10 @@ func (t selfTest) database(ctx context.Context) {
 	t.line("database", checkOK, "%d", h.Head.N)
 	t.synced(took)
 	state := checkOK
-	if h.FreeBytes < lowSpace {
+	if flow.LowSpace(h.FreeBytes) {
 		state = checkWarn
 	}
-	t.line("disk", state, "%s", gigabytes(h.FreeBytes))
+	t.line("disk", state, "%s", flow.Gigabytes(h.FreeBytes))
 	if h.LatestAt.After(began.Add(5 * time.Minute)) {
 		t.bad("clock", fault.ClockWrong, fmt.Errorf("%s, latest run %s", began.Format("15:04"), h.LatestAt.Local().Format("2006-01-02 15:04")))
 		return
@@ -179,12 +168,10 @@ func (t selfTest) ports(ctx context.Context) {
 		return
 	}
 	var missing []string
-	for _, s := range t.slots {
-		port, err := s.Open(ctx)
+	for i, err := range tryPorts(ctx, t.slots) {
+		s := t.slots[i]
 		switch {
-		case err == nil:
-			_ = port.Close()
-		case errors.Is(err, esptool.ErrPortBusy):
+		case err == nil, errors.Is(err, esptool.ErrPortBusy):
 		case isVirtual(s.Port) && errors.Is(err, fs.ErrNotExist):
 		default:
 			missing = append(missing, fmt.Sprint(s.Number))
@@ -195,6 +182,24 @@ func (t selfTest) ports(ctx context.Context) {
 		return
 	}
 	t.line("ports", checkOK, "%d", len(t.slots))
+}
+
+// tryPorts opens the port of every slot once and closes it again, all at the same time:
+// a host that does not answer delays no other. It returns what went wrong at each.
+func tryPorts(ctx context.Context, slots []floor.Slot) []error {
+	errs := make([]error, len(slots))
+	var all sync.WaitGroup
+	for i, s := range slots {
+		all.Go(func() {
+			port, err := s.Open(ctx)
+			if err == nil {
+				_ = port.Close() // it opened, which is all that was asked
+			}
+			errs[i] = err
+		})
+	}
+	all.Wait()
+	return errs
 }
 
 // scanner opens the scanner's port as the one that reads it does. A port that is busy

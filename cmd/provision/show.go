@@ -48,15 +48,20 @@ func (a *app) newShow(title string, dry bool) *show {
 type plainLog struct {
 	w    io.Writer
 	dry  bool
+	port string // until it is known to be there
 	note string // what the running step has said so far
 }
 
 func (l *plainLog) event(ev flow.Event) {
 	switch ev.Kind {
 	case flow.RunStarted:
-		l.dry = ev.Station.Dry
+		l.dry, l.port = ev.Station.Dry, ev.Station.Port
+		if h := ev.Station.Health; h != nil {
+			l.line("station", h.String())
+		}
 	case flow.StepStarted:
-		l.note = "ok"
+		l.note = strings.Join(notEmpty("ok", l.port), ", ")
+		l.port = ""
 	case flow.UnitIdentified, flow.KeysSealed, flow.KeysDestroyed, flow.BootSeen:
 		l.note = ev.Text
 	case flow.UnitClassified, flow.PlanMade:

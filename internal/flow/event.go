@@ -73,8 +73,10 @@ type StationFacts struct {
 	Name    string `json:"name"`
 	Profile string `json:"profile"` // SHA-256 of the profile file
 	Version string `json:"version"`
-	Port    string `json:"port"`
+	Port    string `json:"port,omitempty"` // of the run
 	Dry     bool   `json:"dry_run,omitempty"`
+
+	Health *HealthFacts `json:"health,omitempty"`
 }
 
 // ChipFacts is what the chip says of itself.

@@ -11,11 +11,9 @@ import (
 	"provision/internal/efuse"
 	"provision/internal/esptool"
 	"provision/internal/fault"
-	"provision/internal/flashcrypt"
 	"provision/internal/job"
 	"provision/internal/keys"
 	"provision/internal/records"
-	"provision/internal/secureboot"
 )
 
 // Config is everything a run needs from outside.
@@ -138,10 +136,6 @@ func (r *runner) work(ctx context.Context) error {
 	return nil
 }
 
-// clockTolerance is how far the clock may be behind the latest run: two stations
-// on one database are never set to the same second.
-const clockTolerance = 5 * time.Minute
-
 // start checks what can be checked without a unit, and opens the run's record.
 func (r *runner) start(ctx context.Context) error {
 	const step = "start"
@@ -151,18 +145,11 @@ func (r *runner) start(ctx context.Context) error {
 			return asFault(step, err, fault.SerialForm)
 		}
 	}
-	if err := errors.Join(flashcrypt.SelfTest(), secureboot.SelfTest()); err != nil {
-		return fault.New(fault.Internal, step, err)
+	health, err := CheckStation(ctx, r.cfg)
+	if err != nil {
+		return err
 	}
 	if !r.cfg.DryRun {
-		health, err := r.cfg.Records.Check(ctx)
-		if err != nil {
-			return asFault(step, err, fault.Database)
-		}
-		if now := r.cfg.Now(); health.LatestAt.Sub(now) > clockTolerance {
-			return fault.New(fault.ClockWrong, step, fmt.Errorf("the clock says %s, and the last run began at %s",
-				now.UTC().Format(time.DateTime), health.LatestAt.UTC().Format(time.DateTime)))
-		}
 		err = r.cfg.Records.StartRun(ctx, records.Run{
 			ID: r.cfg.RunID, StartedAt: r.cfg.Now(), Station: p.Station.Name, Slot: r.cfg.Slot, Port: r.cfg.PortName,
 			ProfileName: p.Path, ProfileSHA256: r.cfg.Job.ProfileSHA256(), Version: r.cfg.Version, Operator: r.cfg.Operator,
@@ -176,7 +163,7 @@ func (r *runner) start(ctx context.Context) error {
 		}
 	}
 	r.note(Event{Kind: RunStarted, Station: &StationFacts{
-		Name: p.Station.Name, Profile: r.cfg.Job.ProfileSHA256(), Version: r.cfg.Version, Port: r.cfg.PortName, Dry: r.cfg.DryRun,
+		Name: p.Station.Name, Profile: r.cfg.Job.ProfileSHA256(), Version: r.cfg.Version, Port: r.cfg.PortName, Dry: r.cfg.DryRun, Health: &health,
 	}})
 	for _, text := range r.cfg.Job.Warnings {
 		r.note(Event{Kind: Warning, Step: step, Text: text})

@@ -28,6 +28,7 @@ const (
 // returns the next one.
 type model struct {
 	title   string
+	station string // what of it was found in order
 	unit    string // what the chip is, once it has said so
 	lines   []line
 	work    flow.Progress
@@ -45,6 +46,9 @@ func (m model) apply(ev flow.Event) model {
 	switch ev.Kind {
 	case flow.RunStarted:
 		m.started = ev.Time
+		if s := ev.Station; s != nil && s.Health != nil {
+			m.station = s.Health.String()
+		}
 	case flow.UnitIdentified:
 		m.unit = ev.Text
 	case flow.UnitClassified, flow.SerialReserved, flow.KeysSealed, flow.KeysDestroyed, flow.BootSeen:

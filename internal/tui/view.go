@@ -51,8 +51,8 @@ func (m model) render(width int, st styles) string {
 		}
 	}
 	put(st.bold, m.title)
-	if m.unit != "" {
-		put(st.plain, flowed(strings.Fields(m.unit), " ", width)...)
+	for _, s := range []string{m.station, m.unit} {
+		put(st.plain, flowed(strings.Fields(s), " ", width)...)
 	}
 	for _, l := range m.lines {
 		put(st.line(l.state), l.render(width)...)
