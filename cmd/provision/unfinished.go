@@ -73,7 +73,11 @@ func (a *app) tellUnfinished(ctx context.Context, store *records.Store) error {
 	case a.json:
 		return a.unfinishedJSON(units)
 	case len(units) > 0:
-		fmt.Fprintf(a.err, "provision: %d units were begun and are not complete:\n", len(units))
+		begun := fmt.Sprintf("%d units were begun and are", len(units))
+		if len(units) == 1 {
+			begun = "one unit was begun and is"
+		}
+		fmt.Fprintf(a.err, "provision: %s not complete:\n", begun)
 		unfinishedText(a.err, units)
 	}
 	return nil

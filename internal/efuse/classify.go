@@ -88,11 +88,11 @@ func Classify(have Words, e Expectation) Verdict {
 	case len(remaining) == 0:
 		return Verdict{Class: OursComplete, Reason: "Ours, and every fuse of the plan is burnt."}
 	}
-	return Verdict{
-		Class:     OursPartial,
-		Reason:    fmt.Sprintf("Ours, with %d burns left; next is %s.", len(remaining), remaining[0].Name()),
-		Remaining: remaining,
+	left := fmt.Sprintf("%d burns left; next is", len(remaining))
+	if len(remaining) == 1 {
+		left = "one burn left:"
 	}
+	return Verdict{Class: OursPartial, Reason: fmt.Sprintf("Ours, with %s %s.", left, remaining[0].Name()), Remaining: remaining}
 }
 
 // unsupported finds chips that are none for us whoever had them before.

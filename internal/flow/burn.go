@@ -249,7 +249,9 @@ func (r *runner) freshWords(ctx context.Context) error {
 func (r *runner) readWords(ctx context.Context) error {
 	read := efuse.Read
 	if r.mac != "" {
-		read = func(ctx context.Context, regs efuse.Registers) (efuse.Words, error) { return efuse.Reread(ctx, regs, r.words) }
+		read = func(ctx context.Context, regs efuse.Registers) (efuse.Words, error) {
+			return efuse.Reread(ctx, regs, r.words)
+		}
 	}
 	w, err := read(ctx, r.dev)
 	if err == nil {

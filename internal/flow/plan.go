@@ -66,6 +66,10 @@ func (r *runner) plan(ctx context.Context) error {
 		}
 		p.Burns = append(p.Burns, pb)
 	}
+	left := fmt.Sprintf("%d burns", len(p.Burns))
+	if len(p.Burns) == 1 {
+		left = "one burn"
+	}
 	return r.emit(ctx, Event{Kind: PlanMade, Step: step, Plan: p,
-		Text: fmt.Sprintf("%d regions (%d KiB) to prove or write, %d burns left", len(p.Regions), bytes>>10, len(p.Burns))})
+		Text: fmt.Sprintf("%d regions (%d KiB) to prove or write, %s left", len(p.Regions), bytes>>10, left)})
 }
