@@ -46,8 +46,8 @@ const (
 // A run over a unit, in the units of faults: what is beyond the end of a run strikes
 // a later one, or never.
 const (
-	wireOfRun     = 200_000
-	writesOfRun   = 5_000
+	wireOfRun     = 130_000
+	writesOfRun   = 3_300
 	eventsOfRun   = 115
 	burnsOfRun    = 12
 	erasesOfRun   = 9
