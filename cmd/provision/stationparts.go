@@ -104,7 +104,7 @@ const machinePeriod = time.Minute
 func (t selfTest) watchMachines(ctx context.Context, s *shift.Shift) {
 	for sleep(ctx, machinePeriod) == nil {
 		if h, err := t.store.Check(ctx); ctx.Err() == nil {
-			s.Machine(shift.MachineFacts{Name: shift.DiskMachine, OK: err == nil && !flow.LowSpace(h.FreeBytes), Text: flow.Gigabytes(h.FreeBytes)})
+			s.Machine(shift.MachineFacts{Name: shift.DiskMachine, OK: err == nil && !flow.LowSpace(h.FreeBytes), Text: flow.Space(h.FreeBytes)})
 		}
 		if t.printer == nil {
 			continue

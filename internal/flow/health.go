@@ -92,12 +92,15 @@ const lowSpace = 1 << 30
 // LowSpace reports whether a person should look after a disk with so much space left.
 func LowSpace(free uint64) bool { return free < lowSpace }
 
-// Gigabytes is a size in figures that do not change with every unit.
-func Gigabytes(n uint64) string {
-	if n >= 10*lowSpace {
+// Space is a size in figures that do not change with every unit.
+func Space(n uint64) string {
+	switch {
+	case n >= 10*lowSpace:
 		return fmt.Sprintf("%d GB", n/1e9)
+	case n >= 1e9:
+		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	return fmt.Sprintf("%d MB", n/1e6)
 }
 
 // String is the facts in a line for a person.
@@ -107,7 +110,7 @@ func (h HealthFacts) String() string {
 	if slices.Contains(h.Checked, "records") {
 		say("records ok (synced in %.0f ms)", h.SyncMS)
 		only := map[bool]string{true: "only "}[LowSpace(h.FreeBytes)]
-		say("%s%s free", only, Gigabytes(h.FreeBytes))
+		say("%s%s free", only, Space(h.FreeBytes))
 	}
 	switch at := h.Clock.Format("2006-01-02 15:04 MST"); {
 	case slices.Contains(h.Checked, "clock"):
