@@ -122,8 +122,8 @@ func killAtInstants(t *testing.T, k killKind, name string, seed uint64, draw fun
 	if _, cut := tally.left[halfEncrypted]; everyKill && !k.served && k.byUnit && !cut {
 		t.Errorf("no unit was cut off while it encrypted itself")
 	}
-	if _, unseen := tally.left[encryptedUnseen]; everyKill && k.byUnit && !unseen {
-		t.Errorf("no unit encrypted itself with nobody there to see it")
+	if _, untold := tally.left[encryptedUntold]; everyKill && k.byUnit && !untold {
+		t.Errorf("no unit had encrypted itself before the station could say so")
 	}
 	t.Logf("%s, %s: seed %d: %d units, %v, in %v", k.name, name, seed, units, tally, time.Since(began).Round(time.Second))
 }

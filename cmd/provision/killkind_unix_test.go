@@ -112,7 +112,7 @@ func (k killKind) order() judge.Order {
 const (
 	stillPlain      = "plain"
 	halfEncrypted   = "half encrypted"
-	encryptedUnseen = "encrypted and not on record" // as what the unit did
+	encryptedUntold = "encrypted and not told" // the station never came to say so
 	encryptedKnown  = "encrypted"
 )
 
@@ -130,7 +130,7 @@ func (b *killBench) left(e ending) (how string) {
 		blank := bytes.Equal(flash, bytes.Repeat([]byte{0xFF}, magic))
 		switch on := b.unit.Chip.Fuses()[0][0]&(0x7F<<20) != 0; {
 		case on && e.handedOver > 0 && e.back == 0:
-			how = encryptedUnseen
+			how = encryptedUntold
 		case on:
 			how = encryptedKnown
 		case blank || bytes.Equal(flash, bootloader[:magic]):
