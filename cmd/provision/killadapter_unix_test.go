@@ -47,7 +47,7 @@ func (a *adapter) SetLines(dtr, rts bool) error {
 
 func (a *adapter) SetBaud(baud int) error { return a.acts.Encode(adapterAct{Baud: baud}) }
 
-// bench is the chip's end: it has its power from elsewhere, goes on when the station
+// benchChip is the chip's end of the cable: it has its power from elsewhere, goes on when the station
 // is gone, and says what it says to nobody then.
 type benchChip struct {
 	chip *simulator.Chip
