@@ -84,7 +84,7 @@ func (t selfTest) database(ctx context.Context) {
 		state = checkWarn
 	}
 	t.line("disk", state, "%s", flow.Space(h.FreeBytes))
-	if h.LatestAt.After(began.Add(5 * time.Minute)) {
+	if h.LatestAt.After(began.Add(flow.ClockTolerance)) {
 		t.bad("clock", fault.ClockWrong, fmt.Errorf("%s, latest run %s", began.Format("15:04"), h.LatestAt.Local().Format("2006-01-02 15:04")))
 		return
 	}

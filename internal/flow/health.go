@@ -32,9 +32,9 @@ type HealthFacts struct {
 	MissingPorts []int     `json:"missing_ports,omitempty"` // slots whose ports did not
 }
 
-// clockTolerance is how far the clock may be behind the latest run: two stations
+// ClockTolerance is how far the clock may be behind the latest run: two stations
 // on one database are never set to the same second.
-const clockTolerance = 5 * time.Minute
+const ClockTolerance = 5 * time.Minute
 
 // CheckStation checks what can be checked without a unit: of cfg it needs the job, which
 // was checked when it was made, records and clock. A dry run writes no row.
@@ -64,7 +64,7 @@ func CheckStation(ctx context.Context, cfg Config) (HealthFacts, error) {
 
 // checkClock holds the clock against the latest run.
 func (h *HealthFacts) checkClock(now time.Time, found records.Health) error {
-	if found.LatestAt.Sub(now) > clockTolerance {
+	if found.LatestAt.Sub(now) > ClockTolerance {
 		return fault.New(fault.ClockWrong, "start", fmt.Errorf("the clock says %s, and the last run began at %s",
 			now.UTC().Format(time.DateTime), found.LatestAt.UTC().Format(time.DateTime)))
 	}
@@ -108,7 +108,11 @@ func (h HealthFacts) String() string {
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if slices.Contains(h.Checked, "records") {
-		say("records ok (synced in %.0f ms)", h.SyncMS)
+		state := "new, without a unit"
+		if slices.Contains(h.Checked, "clock") { // there is a run to compare it with
+			state = "ok"
+		}
+		say("records %s (synced in %.0f ms)", state, h.SyncMS)
 		only := map[bool]string{true: "only "}[LowSpace(h.FreeBytes)]
 		say("%s%s free", only, Space(h.FreeBytes))
 	}

@@ -134,10 +134,10 @@ func TestHealthInWords(t *testing.T) {
 	}{
 		{full, "records ok (synced in 2 ms), 73 GB free, clock ok (2026-01-02 03:04 UTC), images ok, signed by 0123456789abcdef"},
 		{flow.HealthFacts{Checked: []string{"images", "records", "sync", "space"}, SyncMS: 12, FreeBytes: 500_000_000, Clock: at},
-			"records ok (synced in 12 ms), only 500 MB free, clock 2026-01-02 03:04 UTC, images ok"},
+			"records new, without a unit (synced in 12 ms), only 500 MB free, clock 2026-01-02 03:04 UTC, images ok"},
 		{flow.HealthFacts{Checked: []string{"algorithms", "images"}}, "images ok"},
 		{flow.HealthFacts{Checked: []string{"images", "records", "sync", "space"}, SyncMS: 12, FreeBytes: 2_500_000_000},
-			"records ok (synced in 12 ms), 2.5 GB free, images ok"},
+			"records new, without a unit (synced in 12 ms), 2.5 GB free, images ok"},
 		{ports(0), "images ok"},
 		{ports(1), "images ok, port ok"},
 		{ports(3), "images ok, 3 ports ok"},
