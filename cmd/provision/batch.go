@@ -124,16 +124,16 @@ func (a *app) prepareBatch(ctx context.Context, f batchFlags) (floor.Config, fun
 		Job: j, Operator: f.operator, Version: version(), Now: time.Now, Rand: rand.Reader,
 		Attempts: runsPerAttempt * p.Screen.Attempts,
 	}
-	closeAll, err := a.openRecords(ctx, p, &run, portsOf(slots)...)
+	store, closeAll, err := a.openRecords(ctx, p, &run, portsOf(slots)...)
 	if err != nil {
 		return floor.Config{}, none, err
 	}
-	orders, notes, err := stillOpen(ctx, run.Records, orders)
+	orders, notes, err := stillOpen(ctx, store, orders)
 	if err != nil {
 		closeAll()
 		return floor.Config{}, none, err
 	}
-	if err := a.tellUnfinished(ctx, run.Records); err != nil {
+	if err := a.tellUnfinished(ctx, store); err != nil {
 		closeAll()
 		return floor.Config{}, none, err
 	}

@@ -105,7 +105,7 @@ func (a *app) runDemo(ctx context.Context, where, encrypt string) error {
 		RunID: newRunID(), Version: version(), Now: time.Now, Rand: rand.Reader,
 		Open: func(context.Context) (esptool.Port, error) { return openPort(port) },
 	}
-	closeAll, err := a.openRecordsQuietly(ctx, p, &cfg)
+	_, closeAll, err := a.openRecordsQuietly(ctx, p, &cfg)
 	if err != nil {
 		return err
 	}

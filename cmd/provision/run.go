@@ -16,6 +16,7 @@ import (
 	"provision/internal/esptool"
 	"provision/internal/fault"
 	"provision/internal/flow"
+	"provision/internal/records"
 	"provision/internal/simulator"
 	"provision/internal/station"
 )
@@ -27,7 +28,8 @@ type runFlags struct {
 	dryRun, yes                   bool
 	simFaults                     []string
 	otaSmoke                      string
-	smoke                         *smokeTest // made of otaSmoke
+	smoke                         *smokeTest     // made of otaSmoke
+	store                         *records.Store // of station and db, once they are open; nil: a dry run found none
 }
 
 func (a *app) run() *cobra.Command {
@@ -152,7 +154,7 @@ func (a *app) prepare(ctx context.Context, f *runFlags) (flow.Config, func(), er
 		RunID: newRunID(), Version: version(), Now: time.Now, Rand: rand.Reader,
 		Open: func(context.Context) (esptool.Port, error) { return openPort(f.port, opts...) },
 	}
-	closeAll, err := a.openRecords(ctx, p, &cfg, f.port)
+	store, closeAll, err := a.openRecords(ctx, p, &cfg, f.port)
 	if err != nil {
 		return flow.Config{}, none, err
 	}
@@ -160,6 +162,7 @@ func (a *app) prepare(ctx context.Context, f *runFlags) (flow.Config, func(), er
 		closeAll()
 		return flow.Config{}, none, err
 	}
+	f.store = store
 	return cfg, closeAll, nil
 }
 

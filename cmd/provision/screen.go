@@ -149,7 +149,7 @@ func (a *app) liveScreen(ctx context.Context, path string, f screenFlags) error 
 		return err
 	}
 	run := flow.Config{Job: j, Operator: systemUser(), Version: version(), Now: time.Now, Rand: rand.Reader}
-	closeAll, err := a.openRecords(ctx, p, &run, portsOf(slots)...)
+	store, closeAll, err := a.openRecords(ctx, p, &run, portsOf(slots)...)
 	if err != nil {
 		return err
 	}
@@ -163,11 +163,12 @@ func (a *app) liveScreen(ctx context.Context, path string, f screenFlags) error 
 			Station: p.Station.Name, Site: p.Station.Site, Line: p.Station.Line, Mode: shift.Live,
 			Scanner: scannerName(p), Printer: p.Label.Printer, Target: p.Screen.Target, Version: version(),
 		},
-		Floor: floor.Config{Run: run, Slots: slots, RunID: newRunID, Poll: screenPoll, Sleep: sleep},
-		Armed: f.yes,
-		Jobs:  jobsBeside(p),
+		Records: store,
+		Floor:   floor.Config{Run: run, Slots: slots, RunID: newRunID, Poll: screenPoll, Sleep: sleep},
+		Armed:   f.yes,
+		Jobs:    jobsBeside(p),
 	}
-	test := selfTest{profile: p, store: run.Records, slots: slots, now: time.Now}
+	test := selfTest{profile: p, store: store, slots: slots, now: time.Now}
 	if labels != nil {
 		cfg.Printer, cfg.Template, test.printer = labels.printer, labels.template, labels.printer
 	}

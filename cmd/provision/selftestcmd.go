@@ -34,12 +34,12 @@ No unit is touched. Exit 0: nothing is wrong. 3: something is.`,
 				return err
 			}
 			var run flow.Config
-			closeAll, err := a.openRecords(cmd.Context(), p, &run, portsOf(slots)...)
+			store, closeAll, err := a.openRecords(cmd.Context(), p, &run, portsOf(slots)...)
 			if err != nil {
 				return err
 			}
 			defer closeAll()
-			test := selfTest{profile: p, store: run.Records, slots: slots, now: time.Now}
+			test := selfTest{profile: p, store: store, slots: slots, now: time.Now}
 			labels, err := openLabels(p)
 			if err != nil {
 				return err

@@ -49,18 +49,19 @@ var durable = records.Durable
 
 // openRecords opens the database and the station's identity, and notes the
 // database for look-ups that name none. Where one of the ports may have a real unit
-// at it, the database has to lie where a commit outlives the power.
-func (a *app) openRecords(ctx context.Context, p *station.Profile, cfg *flow.Config, ports ...string) (func(), error) {
+// at it, the database has to lie where a commit outlives the power. The store, which is
+// cfg's too, is nil in a dry run that found none; cfg.Records then stays nil as well.
+func (a *app) openRecords(ctx context.Context, p *station.Profile, cfg *flow.Config, ports ...string) (*records.Store, func(), error) {
 	if !cfg.DryRun && !allVirtual(ports) {
 		if err := durable(p.Records.Database); err != nil {
-			return nil, flow.AsFault(err, fault.Database)
+			return nil, nil, flow.AsFault(err, fault.Database)
 		}
 	}
-	closeAll, err := a.openRecordsQuietly(ctx, p, cfg)
-	if err == nil && cfg.Records != nil {
+	store, closeAll, err := a.openRecordsQuietly(ctx, p, cfg)
+	if err == nil && store != nil {
 		rememberDatabase(p.Records.Database)
 	}
-	return closeAll, err
+	return store, closeAll, err
 }
 
 // allVirtual reports whether there are only virtual units at these ports.
@@ -70,9 +71,9 @@ func allVirtual(ports []string) bool {
 
 // openRecordsQuietly opens the database and the station's identity. A dry run reads
 // what is there and makes nothing.
-func (a *app) openRecordsQuietly(ctx context.Context, p *station.Profile, cfg *flow.Config) (func(), error) {
+func (a *app) openRecordsQuietly(ctx context.Context, p *station.Profile, cfg *flow.Config) (*records.Store, func(), error) {
 	if err := notFolder(p.Records.Database); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	open := records.Open
 	if cfg.DryRun {
@@ -80,15 +81,15 @@ func (a *app) openRecordsQuietly(ctx context.Context, p *station.Profile, cfg *f
 	}
 	if !cfg.DryRun {
 		if err := os.MkdirAll(filepath.Dir(p.Records.Database), 0o755); err != nil {
-			return nil, flow.AsFault(fmt.Errorf("make the folder of the records: %w", err), fault.Database)
+			return nil, nil, flow.AsFault(fmt.Errorf("make the folder of the records: %w", err), fault.Database)
 		}
 	}
 	store, err := open(ctx, p.Records.Database)
 	if cfg.DryRun && errors.Is(err, fs.ErrNotExist) {
-		return func() {}, nil
+		return nil, func() {}, nil
 	}
 	if err != nil {
-		return nil, flow.AsFault(err, fault.Database)
+		return nil, nil, flow.AsFault(err, fault.Database)
 	}
 	cfg.Records = store
 	closeAll := func() {
@@ -98,9 +99,9 @@ func (a *app) openRecordsQuietly(ctx context.Context, p *station.Profile, cfg *f
 	}
 	if cfg.Identity, err = sealingIdentity(ctx, p, store, cfg.DryRun); err != nil {
 		closeAll()
-		return nil, err
+		return nil, nil, err
 	}
-	return closeAll, nil
+	return store, closeAll, nil
 }
 
 // sealingIdentity is the station's identity, and not one of the owner's. A dry run

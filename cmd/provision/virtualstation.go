@@ -51,12 +51,12 @@ func (a *app) virtualScreen(ctx context.Context, f screenFlags) error {
 		return err
 	}
 	run := flow.Config{Job: j, Operator: "demo", Version: version(), Now: time.Now, Rand: rand.Reader}
-	closeAll, err := a.openRecordsQuietly(ctx, p, &run)
+	store, closeAll, err := a.openRecordsQuietly(ctx, p, &run)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	if err := addVirtualPeople(ctx, run.Records); err != nil {
+	if err := addVirtualPeople(ctx, store); err != nil {
 		return databaseFault(p.Records.Database, err)
 	}
 	mode, deck := shift.Training, fixture.TrainingDeck()
@@ -70,17 +70,18 @@ func (a *app) virtualScreen(ctx context.Context, f screenFlags) error {
 	hands := fix.Hands(time.After, nil)
 	hands.Auto(mode == shift.DemoMode)
 	cfg := shift.Config{
-		Facts: shift.ShiftFacts{Station: p.Station.Name, Site: p.Station.Site, Line: p.Station.Line, Mode: mode, Scanner: "keyboard", Version: version(), Hands: true},
-		Floor: floor.Config{Run: run, RunID: newRunID, Poll: screenPoll, Sleep: sleep},
-		Armed: true,
-		Hands: virtualHands{fix, hands},
+		Facts:   shift.ShiftFacts{Station: p.Station.Name, Site: p.Station.Site, Line: p.Station.Line, Mode: mode, Scanner: "keyboard", Version: version(), Hands: true},
+		Records: store,
+		Floor:   floor.Config{Run: run, RunID: newRunID, Poll: screenPoll, Sleep: sleep},
+		Armed:   true,
+		Hands:   virtualHands{fix, hands},
 	}
 	for n := 1; n <= f.slots; n++ {
 		cfg.Floor.Slots = append(cfg.Floor.Slots, floor.Slot{
 			Number: n, Port: fmt.Sprintf("virtual slot %d", n), Reset: esptool.ResetClassic, Open: fix.Open(n),
 		})
 	}
-	test := selfTest{profile: p, store: run.Records, slots: cfg.Floor.Slots, virtual: true, now: time.Now}
+	test := selfTest{profile: p, store: store, slots: cfg.Floor.Slots, virtual: true, now: time.Now}
 	cfg.SelfTest = test.run
 	if f.training {
 		cfg.Facts.Printer, cfg.Printer, cfg.Template = "virtual", paperTray{}, label.Default()

@@ -34,8 +34,8 @@ know, stays on record. Nothing is written to the unit.`,
 				return err
 			}
 			defer closeAll()
-			if _, err := cfg.Records.UnitBySerial(cmd.Context(), f.serial); errors.Is(err, records.ErrNotFound) {
-				return nothingAbout(cfg.Records, f.serial)
+			if _, err := f.store.UnitBySerial(cmd.Context(), f.serial); errors.Is(err, records.ErrNotFound) {
+				return nothingAbout(f.store, f.serial)
 			}
 			show := a.newShow("provision vouch   "+f.serial+"   "+f.port, false)
 			cfg.Sink = show.sink

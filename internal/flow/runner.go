@@ -19,8 +19,8 @@ import (
 // Config is everything a run needs from outside.
 type Config struct {
 	Job      *job.Job
-	Records  *records.Store // nil only in a dry run without a database
-	Identity keys.Identity  // seals the unit's keys while it is unfinished
+	Records  Records       // nil only in a dry run without a database
+	Identity keys.Identity // seals the unit's keys while it is unfinished
 
 	Open     func(context.Context) (esptool.Port, error)
 	Reset    esptool.ResetMode

@@ -136,10 +136,11 @@ func newRig(t *testing.T, profile string, slots int, deck ...fixture.Lesson) *ri
 	must(t, err)
 	r.fix = fixture.New(fixture.Config{Slots: slots, Deck: deck, Random: mathrand.NewPCG(1, 2)})
 	r.cfg = shift.Config{
-		Facts: shift.ShiftFacts{Station: "LINE-1", Mode: shift.Live},
+		Facts:   shift.ShiftFacts{Station: "LINE-1", Mode: shift.Live},
+		Records: r.store,
 		Floor: floor.Config{
 			Run: flow.Config{
-				Job: j, Records: r.store, Identity: id, Operator: "system", Version: "test", Now: time.Now,
+				Job: j, Identity: id, Operator: "system", Version: "test", Now: time.Now,
 				Rand: &lockedReader{r: mathrand.NewChaCha8([32]byte{7})},
 			},
 			RunID: r.runID, Poll: 300 * time.Millisecond, Sleep: sleep,

@@ -31,8 +31,10 @@ type Hands interface {
 // Config is everything a shift needs from outside.
 type Config struct {
 	Facts ShiftFacts // Began, Open, Slots and SerialBy are filled in here
+	// Records are the shift's, and every run's.
+	Records *records.Store
 	// Floor is the slots and what every run gets; Run.Job is the first job, and the
-	// clock, the records and the operator are Run's too. Orders, Sink and Result are
+	// clock and the operator are Run's too. Orders, Sink, Result and Run.Records are
 	// the shift's own.
 	Floor    floor.Config
 	Armed    bool                                                       // from the start, by whoever started the program
@@ -91,8 +93,11 @@ type lock struct{ Fault }
 
 // New prepares a shift. Nothing happens before Run.
 func New(cfg Config) (*Shift, error) {
+	if cfg.Records != nil { // a nil *Store in the interface would not be nil
+		cfg.Floor.Run.Records = cfg.Records
+	}
 	s := &Shift{
-		cfg: cfg, store: cfg.Floor.Run.Records, slots: map[int]*slot{}, job: cfg.Floor.Run.Job, armed: cfg.Armed,
+		cfg: cfg, store: cfg.Records, slots: map[int]*slot{}, job: cfg.Floor.Run.Job, armed: cfg.Armed,
 		ctx: context.Background(), work: context.Background(), paper: context.Background(), stop: func(error) {}, hurry: func() {},
 		changed: make(chan struct{}), over: make(chan struct{}), failed: map[string]bool{}, failedIn: map[int]bool{},
 		twice: scanner.NewDuplicates(), machines: map[string]MachineFacts{},
