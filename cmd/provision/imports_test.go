@@ -59,8 +59,12 @@ var allowed = map[string]struct {
 		"it puts what the records know of a unit into the facts that ota judges by",
 	},
 	"provision/internal/campaign/judge": {
-		[]string{"keys", "simulator", "records"},
-		"it judges what the flow did by the records and the chip alone: not by what the flow would have planned",
+		[]string{"keys", "simulator", "campaign/memory"},
+		"it judges what the flow did by the rows of the records and the chip alone: not by what the flow would have planned",
+	},
+	"provision/internal/campaign/memory": {
+		[]string{"records"},
+		"records in memory for simulated units, with the rules and errors of the real ones; no station may reach them",
 	},
 	"provision/internal/shift": {
 		[]string{"floor", "flow", "job", "station", "records", "fault", "scanner", "people", "label", "mailbox", "efuse"},

@@ -2,12 +2,8 @@ package judge
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-
-	_ "modernc.org/sqlite" // reads the records beside the station
 
 	"provision/internal/keys"
 	"provision/internal/simulator"
@@ -64,37 +60,19 @@ type Contact struct {
 	NoRecords     bool   // the records were taken away while the run went on
 }
 
-// Judge reads one database. It is not safe for concurrent use.
+// Judge reads the records of one station. It is not safe for concurrent use.
 type Judge struct {
-	db             *sql.DB
-	prepared       map[string]*sql.Stmt // by their text; closed with db
+	source         source
 	station, owner keys.Identity
 	inChips        map[words]string // whole keys, and the MAC of the chip that has each
 }
 
-// Open reads the database at path, beside the station that writes it. station opens
-// the keys of unfinished units, owner what is kept of finished ones.
-func Open(path string, station, owner keys.Identity) (*Judge, error) {
-	db, err := sql.Open("sqlite", "file://"+(&url.URL{Path: path}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(5000)")
-	if err != nil {
-		return nil, fmt.Errorf("open %s to judge it: %w", path, err)
-	}
-	db.SetMaxOpenConns(1)
-	return &Judge{db: db, prepared: map[string]*sql.Stmt{}, station: station, owner: owner, inChips: map[words]string{}}, nil
+func newJudge(from source, station, owner keys.Identity) *Judge {
+	return &Judge{source: from, station: station, owner: owner, inChips: map[words]string{}}
 }
 
-// Moved is the judge at another place of the same records. It closes the first.
-func (j *Judge) Moved(path string) (*Judge, error) {
-	to, err := Open(path, j.station, j.owner)
-	if err != nil {
-		return nil, err
-	}
-	to.inChips = j.inChips
-	return to, j.Close()
-}
-
-// Close lets go of the database.
-func (j *Judge) Close() error { return j.db.Close() }
+// Close lets go of the records.
+func (j *Judge) Close() error { return j.source.close() }
 
 // Moment says what is wrong with a unit, at any moment whatever: between two events
 // of a run, after a cut, after a verdict. The error is about the database.
@@ -128,7 +106,7 @@ type check struct {
 	mac   string
 	fuses simulator.Fuses
 	extra simulator.Fuses // burnt since it came
-	rows
+	Rows
 	found []Violation
 }
 
@@ -142,7 +120,7 @@ func (j *Judge) look(ctx context.Context, u *Unit) (*check, error) {
 		c.extra[block] = without(c.fuses[block], u.Origin[block])
 	}
 	var err error
-	c.rows, err = j.read(ctx, c.mac)
+	c.Rows, err = j.Read(ctx, c.mac)
 	if err != nil {
 		return nil, fmt.Errorf("read the records of %s: %w", c.mac, err)
 	}

@@ -2,7 +2,6 @@ package judge
 
 import (
 	"context"
-	"database/sql"
 	"math/bits"
 	"slices"
 
@@ -85,7 +84,7 @@ func (c *check) reason(ctx context.Context, said Contact) error {
 		return nil
 	}
 	if said.Code == "E501" {
-		taken, err := c.serialTaken(ctx, said.Serial)
+		taken, err := c.source.serialTaken(ctx, said.Serial, c.mac)
 		if err == nil && !taken {
 			c.fail("I6", "%s E501, and no other unit has the serial number %s", said.Verdict, said.Serial)
 		}
@@ -96,12 +95,6 @@ func (c *check) reason(ctx context.Context, said Contact) error {
 		c.fail("I4", "%s %s is not true of this unit", said.Verdict, said.Code)
 	}
 	return nil
-}
-
-func (c *check) serialTaken(ctx context.Context, serial string) (taken bool, err error) {
-	err = c.query(ctx, "SELECT EXISTS (SELECT 1 FROM units WHERE serial = ? AND mac <> ?)", []any{serial, c.mac},
-		func(rows *sql.Rows) error { return rows.Scan(&taken) })
-	return taken, err
 }
 
 // unfit: the part has to be refused with exactly this code.
