@@ -48,7 +48,7 @@ func (v *victim) burn(block, word int, bits uint32) {
 // doctor changes the records behind everybody's back, without their rules.
 func (v *victim) doctor(statements ...string) {
 	t := v.bench.t
-	db, err := sql.Open("sqlite", "file://"+v.store.Path())
+	db, err := sql.Open("sqlite", "file://"+v.books.(*onDisk).path())
 	check(t, err)
 	defer db.Close() // what it wrote is committed
 	db.SetMaxOpenConns(1)
@@ -219,7 +219,7 @@ func newVictim(t *testing.T, b bite) *victim {
 	p := newPlan(1)
 	*p = plan{seed: 1, random: p.random, order: orders[b.order], chip: simulator.DefaultConfig()}
 	p.chip.FlashSize = 2 << 20
-	bench := newBench(t)
+	bench := newBenchOver(t, &onDisk{dir: t.TempDir()}) // its rows are doctored by SQL
 	v := &victim{bench, &life{bench: bench, plan: p, ctx: t.Context(), serial: "SN-1", random: newKeyStream(1, 1)}}
 	v.unit = v.newUnit(p.chip)
 	c := &contact{bench: bench, order: p.order, serial: v.serial, id: "1.1", chip: v.unit.Chip, random: v.random}

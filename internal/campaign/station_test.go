@@ -2,48 +2,59 @@ package campaign
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"provision/internal/campaign/judge"
+	"provision/internal/campaign/memory"
 	"provision/internal/esptool"
 	"provision/internal/flow"
-	"provision/internal/records"
 	"provision/internal/simulator"
 )
 
 // bench is a station with its records, and a judge beside it.
 type bench struct {
-	t      testing.TB
-	dir    string
-	opened int
-	store  *records.Store
-	judge  *judge.Judge
+	t     testing.TB
+	books books
+	store store // as books has them open
+	judge *judge.Judge
+	told  func(flow.Event) // sees every event of every run; nil: nobody
 }
 
-// newBench opens records that lie in memory where the system has such a place.
+// store is records that are open: what a run asks of them, and their end.
+type store interface {
+	flow.Records
+	Close() error
+}
+
+// books are where the records lie, and what can happen to them.
+type books interface {
+	open(context.Context) (store, error)
+	judge() (*judge.Judge, error)
+	// killed is how they are found by who comes after a station that was killed, and
+	// the judge there.
+	killed(store, *judge.Judge) (*judge.Judge, error)
+}
+
+// newBench opens records: those in memory where the campaign was asked to use them, else
+// a database.
 func newBench(t testing.TB) *bench {
+	if os.Getenv("PROVISION_CAMPAIGN_MEMORY") == "1" {
+		return newBenchOver(t, inMemory{memory.NewDisk()})
+	}
+	return newBenchOver(t, &onDisk{dir: t.TempDir()})
+}
+
+func newBenchOver(t testing.TB, records books) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: t.TempDir()}
-	b.open(filepath.Join(b.dir, "0.db"))
+	b := &bench{t: t, books: records}
+	b.reopen()
+	var err error
+	b.judge, err = b.books.judge()
+	check(t, err)
 	t.Cleanup(b.close)
 	return b
-}
-
-func (b *bench) open(path string) {
-	b.t.Helper()
-	var err error
-	b.store, err = records.Open(b.t.Context(), path)
-	check(b.t, err)
-	if b.judge == nil {
-		b.judge, err = judge.Open(path, identity(), owner())
-	} else {
-		b.judge, err = b.judge.Moved(path)
-	}
-	check(b.t, err)
 }
 
 func (b *bench) close() {
@@ -52,32 +63,21 @@ func (b *bench) close() {
 	check(b.t, b.store.Close())
 }
 
-// reopen opens the records again that were closed in the middle of a run.
+// reopen opens the records, also again when they were closed in the middle of a run.
 func (b *bench) reopen() {
 	b.t.Helper()
 	var err error
-	b.store, err = records.Open(b.t.Context(), b.store.Path())
+	b.store, err = b.books.open(b.t.Context())
 	check(b.t, err)
 }
 
-// crash goes on with the files as they lie there, log and all: what a station finds
-// that was killed.
+// crash goes on with the records as they lie there: what a station finds that was killed.
 func (b *bench) crash() {
 	b.t.Helper()
-	from := b.store.Path()
-	b.opened++
-	to := filepath.Join(b.dir, fmt.Sprintf("%d.db", b.opened))
-	for _, suffix := range []string{"", "-wal"} {
-		data, err := os.ReadFile(from + suffix)
-		if os.IsNotExist(err) {
-			continue
-		}
-		check(b.t, err)
-		check(b.t, os.WriteFile(to+suffix, data, 0o600))
-	}
-	b.close()
-	check(b.t, os.Remove(from))
-	b.open(to)
+	var err error
+	b.judge, err = b.books.killed(b.store, b.judge)
+	check(b.t, err)
+	b.reopen()
 }
 
 // killed is what ends a run that is killed: nothing of it runs any more but the
@@ -142,6 +142,9 @@ func (c *contact) due(what string, n int) bool {
 func (c *contact) sink(ev flow.Event) {
 	c.events++
 	c.identified = c.identified || ev.Kind == flow.UnitIdentified
+	if c.bench.told != nil {
+		c.bench.told(ev)
+	}
 	if c.event != nil {
 		c.event(ev)
 	}
