@@ -10,7 +10,7 @@ import (
 // an app, check it, start it. Source of the order and the words: ESP-IDF 5.1
 // bootloader_init.c, bootloader_utility.c.
 func (b *boot) secondStage(loaded bootloader) {
-	b.loaded, b.features = loaded, findFeatures(loaded.bytes)
+	b.loaded, b.features = loaded, featuresOf(loaded.bytes)
 	b.features.rollback = b.features.rollback || b.chip.rollback
 	if !b.introduce() {
 		b.loops()

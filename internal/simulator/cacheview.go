@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/binary"
+	"maps"
 
 	"provision/internal/flashcrypt"
 	"provision/internal/image"
@@ -13,12 +15,14 @@ type cacheView struct {
 	nor     *norFlash
 	cipher  *flashcrypt.Cipher // nil: encryption is off
 	sectors map[uint32][]byte  // decrypted so far
+	before  *decrypted         // in earlier resets
 }
 
 func newCacheView(c *Chip) *cacheView {
 	v := &cacheView{nor: &c.nor, sectors: map[uint32][]byte{}}
 	if f := c.efuse.fuses; f.encryptionOn() {
-		v.cipher = c.flashCipher()
+		v.cipher, v.before = c.flashCipher(), &c.plain
+		v.before.use(f)
 	}
 	return v
 }
@@ -76,13 +80,51 @@ func (v *cacheView) sector(at uint32) []byte {
 	if s, ok := v.sectors[at]; ok {
 		return s
 	}
-	s := make([]byte, norSector)
-	if err := v.cipher.DecryptAt(s, v.nor.read(at, norSector), at); err != nil {
-		panic("simulator: decrypt flash: " + err.Error()) // aligned and inside 16 MiB: cannot be
+	raw := v.nor.read(at, norSector)
+	s, ok := v.before.find(at, raw)
+	if !ok {
+		s = make([]byte, norSector)
+		if err := v.cipher.DecryptAt(s, raw, at); err != nil {
+			panic("simulator: decrypt flash: " + err.Error()) // aligned and inside 16 MiB: cannot be
+		}
+		v.before.sectors[at] = decryptedSector{raw, s}
 	}
 	v.sectors[at] = s
 	return s
 }
+
+// decrypted remembers sectors from one reset to the next: most do not change, and a
+// sector is 128 blocks, each with a key of its own.
+type decrypted struct {
+	with    hardwareKey
+	sectors map[uint32]decryptedSector // by offset
+}
+
+// hardwareKey is all that decides what the encryption hardware does.
+type hardwareKey struct {
+	block1 [8]uint32
+	coding CodingScheme
+	config uint8
+}
+
+// decryptedSector is what a sector held, and what that meant. Nobody changes either.
+type decryptedSector struct{ raw, plain []byte }
+
+// use forgets what was decrypted with another key.
+func (d *decrypted) use(f Fuses) {
+	if with := (hardwareKey{f[1], f.coding(), f.cryptConfig()}); d.sectors == nil || d.with != with {
+		d.with, d.sectors = with, map[uint32]decryptedSector{}
+	}
+}
+
+// find returns what a sector means that holds raw, if that is known.
+func (d *decrypted) find(at uint32, raw []byte) ([]byte, bool) {
+	known, ok := d.sectors[at]
+	return known.plain, ok && bytes.Equal(known.raw, raw)
+}
+
+// clone is for another chip with the same flash.
+func (d *decrypted) clone() decrypted { return decrypted{d.with, maps.Clone(d.sectors)} }
 
 // forget drops what was decrypted: the flash has changed.
 func (v *cacheView) forget() { clear(v.sectors) }

@@ -54,6 +54,7 @@ type Chip struct {
 	pace   *pacer
 	store  *store // nil: kept in memory only
 	booted *boot  // the last one
+	plain  decrypted
 
 	rollback bool // its firmware has CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE, though the binary does not show it
 

@@ -3,8 +3,10 @@ package simulator
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"provision/internal/image"
 	"provision/internal/secureboot"
@@ -28,6 +30,35 @@ const rollbackMark = "provision-virtual-bootloader rollback"
 const tableMark = "provision-virtual-bootloader table-offset="
 
 var tableText = regexp.MustCompile(tableMark + `(0x[0-9a-f]+)`)
+
+// seen are the features of bootloaders by the SHA-256 of their image: a unit starts the
+// same one again and again, and to search it for a key takes longer than all the rest.
+var seen struct {
+	sync.Mutex
+	features map[[sha256.Size]byte]features
+}
+
+// maxSeen is how many are kept: a station knows a few, a fuzzer any number.
+const maxSeen = 64
+
+// featuresOf is findFeatures, once for each image.
+func featuresOf(bin []byte) features {
+	sum := sha256.Sum256(bin)
+	seen.Lock()
+	f, ok := seen.features[sum]
+	seen.Unlock()
+	if ok {
+		return f
+	}
+	f = findFeatures(bin)
+	seen.Lock()
+	defer seen.Unlock()
+	if seen.features == nil || len(seen.features) >= maxSeen {
+		seen.features = map[[sha256.Size]byte]features{}
+	}
+	seen.features[sum] = f
+	return f
+}
 
 // findFeatures reads them out of a bootloader image.
 func findFeatures(bin []byte) features {

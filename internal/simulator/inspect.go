@@ -57,8 +57,12 @@ func (c *Chip) SetFlashFrom(other *Chip) error {
 		return fmt.Errorf("flash of %d bytes into one of %d: %w", other.FlashSize(), c.FlashSize(), os.ErrInvalid)
 	}
 	sectors := other.Sectors()
+	other.mu.Lock()
+	plain := other.plain.clone()
+	other.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.plain = plain // of use once the same key is burnt
 	c.nor.blank(c.nor.size)
 	for _, s := range sectors {
 		c.nor.sectors[s.Offset/norSector] = s.Data

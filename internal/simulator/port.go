@@ -156,10 +156,13 @@ func (c *Chip) arriveUndisturbed(p []byte) int {
 		return 0
 	}
 	c.faults.count.Wire += uint64(n)
-	for _, b := range p[:n] {
-		if c.mode == modeLoader { // a bad escape ends that
-			c.loader.receive(b)
+	for at := 0; at < n && c.mode == modeLoader; { // a bad escape ends that
+		if k := c.loader.slip.plain(p[at:n]); k > 0 {
+			at += k
+			continue
 		}
+		c.loader.receive(p[at])
+		at++
 	}
 	return n
 }

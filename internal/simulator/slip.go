@@ -1,6 +1,9 @@
 package simulator
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+)
 
 // SLIP as the ROM speaks it: C0 opens and closes a frame, DB DC and DB DD stand for
 // C0 and DB inside one.
@@ -37,6 +40,21 @@ var errEscape = errors.New("bad SLIP escape")
 type slipReader struct {
 	inside, escaped bool
 	frame           []byte
+}
+
+// plain takes the bytes of p up to the first that means anything to SLIP, which are
+// payload inside a frame, at once. It returns how many: 0 when feed has to look.
+func (s *slipReader) plain(p []byte) int {
+	if !s.inside || s.escaped {
+		return 0
+	}
+	for _, special := range [...]byte{slipEnd, slipEsc} {
+		if n := bytes.IndexByte(p, special); n >= 0 {
+			p = p[:n]
+		}
+	}
+	s.frame = append(s.frame, p[:min(len(p), rxCapacity-len(s.frame))]...)
+	return len(p)
 }
 
 // feed takes one byte and returns a payload when it completes one, valid until the
