@@ -33,7 +33,6 @@ type (
 	// Run is a row of runs; Serial is not filled in.
 	Run struct {
 		records.Run
-		number int64
 		events []records.Event
 	}
 	// Key is a row of keys.

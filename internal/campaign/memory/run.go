@@ -24,7 +24,7 @@ func (s *Store) StartRun(ctx context.Context, r records.Run) error {
 			if _, err := t.run(r.ID); err == nil {
 				return records.ErrRunExists
 			}
-			row := &Run{number: int64(len(t.Runs)) + 1, Run: records.Run{
+			row := &Run{Run: records.Run{
 				ID: r.ID, StartedAt: kept(r.StartedAt), Station: r.Station, Slot: r.Slot, Port: r.Port, ProfileName: r.ProfileName,
 				ProfileSHA256: r.ProfileSHA256, Version: r.Version, Operator: r.Operator,
 			}}
