@@ -58,9 +58,21 @@ func (a *app) unfinishedJSON(units []flow.Outlook) error {
 func unfinishedText(w io.Writer, units []flow.Outlook) {
 	for _, u := range units {
 		stands, _, _ := strings.Cut(u.Stands, "\n")
+		if u.State == records.StateOpen && u.Last != nil { // a parked unit's code says it
+			stands += "; the last run " + lastEnd(u.Last)
+		}
 		fmt.Fprintf(w, "%s  %s\n", strings.Join(notEmpty(u.Serial, u.MAC, strings.ToUpper(string(u.State)), u.Code, u.Since.Local().Format(minutes)), "  "), stands)
 		fmt.Fprintf(w, "    %s\n", u.Next)
 	}
+}
+
+// lastEnd is how a run ended, as a part of a sentence.
+func lastEnd(r *flow.LastRun) string {
+	end := "was cut short, or goes on"
+	if r.Verdict != "" {
+		end = "ended as " + strings.Join(notEmpty(string(r.Verdict), r.Code), " ")
+	}
+	return r.At.Local().Format(minutes) + " " + end
 }
 
 // tellUnfinished lists what a batch finds begun, before its first unit: on stdout as

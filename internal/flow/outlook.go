@@ -20,7 +20,16 @@ type Outlook struct {
 	Code   string        `json:"code,omitempty"`
 	Since  time.Time     `json:"since"` // when it was begun
 	Stands string        `json:"stands"`
+	Last   *LastRun      `json:"last_run,omitempty"` // over it
 	Next   string        `json:"next"`
+}
+
+// LastRun is how the latest run over a unit ended.
+type LastRun struct {
+	Run     string          `json:"run"`
+	At      time.Time       `json:"at"`                // when it began
+	Verdict records.Verdict `json:"verdict,omitempty"` // "" when it was cut short, or goes on
+	Code    string          `json:"code,omitempty"`
 }
 
 // Unfinished lists the units that are begun and not complete, the oldest first: those
@@ -40,7 +49,15 @@ func Unfinished(ctx context.Context, store *records.Store) ([]Outlook, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, outlook(u, burns))
+		runs, err := store.Runs(ctx, records.RunFilter{MAC: u.MAC, Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		o := outlook(u, burns)
+		for _, r := range runs {
+			o.Last = &LastRun{Run: r.ID, At: r.StartedAt, Verdict: r.Verdict, Code: r.Code}
+		}
+		out = append(out, o)
 	}
 	return out, nil
 }

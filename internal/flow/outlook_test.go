@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"cmp"
 	"math/big"
 	"strings"
 	"testing"
@@ -54,6 +55,9 @@ func TestUnfinished(t *testing.T) {
 				if len(found) != 1 || found[0].Serial != r.serial || found[0].MAC != r.mac() || found[0].State != c.state ||
 					!strings.Contains(found[0].Stands, c.stands) || !strings.Contains(found[0].Next, c.next) {
 					t.Errorf("told of %+v", found)
+				}
+				if want := records.Verdict(cmp.Or(c.then, "ERROR")); found[0].Last == nil || found[0].Last.Verdict != want {
+					t.Errorf("the last run is %+v, want %s", found[0].Last, want)
 				}
 			})
 		})
