@@ -312,3 +312,26 @@ func TestCutLine(t *testing.T) {
 		}
 	}
 }
+
+// linesGone is a port whose lines fail, as those of an adapter that was pulled.
+type linesGone struct{ *fakeROM }
+
+func (linesGone) SetLines(bool, bool) error { return errors.New("input/output error") }
+
+// TestLinesGone: an adapter that fails while it resets the chip is a lost link, whatever
+// was to be done with the chip.
+func TestLinesGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeROM()
+		d, err := Connect(context.Background(), f, Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.port = linesGone{f}
+		for name, do := range map[string]func(context.Context) error{"run": d.Run, "reconnect": d.Reconnect} {
+			if err := do(context.Background()); !errors.Is(err, ErrLinkLost) {
+				t.Errorf("%s: error %v, want ErrLinkLost", name, err)
+			}
+		}
+	})
+}

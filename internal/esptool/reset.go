@@ -68,19 +68,22 @@ func duration(steps []lineStep) time.Duration {
 }
 
 // moveLines runs a reset sequence. However it ends, the lines are left inactive:
-// a chip must not be held in reset. The error wraps ErrNoLines on a port without.
+// a chip must not be held in reset. The error wraps ErrNoLines on a port without, and
+// ErrLinkLost where the port fails: with it went the adapter or the power, and no chip
+// has to answer for that.
 func (d *Device) moveLines(ctx context.Context, steps []lineStep) error {
 	d.inStep = false
 	d.flash.attached = false
 	for _, s := range steps {
-		err := d.port.SetLines(s.dtr, s.rts)
-		if err == nil && s.hold > 0 {
-			err = d.clock.Sleep(ctx, s.hold)
-		}
-		if errors.Is(err, ErrNoLines) {
+		switch err := d.port.SetLines(s.dtr, s.rts); {
+		case errors.Is(err, ErrNoLines):
 			return fmt.Errorf("reset: %w", err)
+		case err != nil:
+			return errors.Join(fmt.Errorf("%w: reset: %w", ErrLinkLost, err), d.port.SetLines(false, false))
+		case s.hold == 0:
+			continue
 		}
-		if err != nil {
+		if err := d.clock.Sleep(ctx, s.hold); err != nil {
 			return errors.Join(fmt.Errorf("reset: %w", err), d.port.SetLines(false, false))
 		}
 	}

@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"context"
+	"errors"
 	"math/big"
 	"slices"
 	"strings"
@@ -82,6 +83,34 @@ func TestIntentBeforeTheHeader(t *testing.T) {
 		})
 	}
 }
+
+// pulled is a port whose adapter was pulled: its lines fail.
+type pulled struct{ esptool.Port }
+
+func (pulled) SetLines(bool, bool) error { return errors.New("input/output error") }
+
+// TestPulledAfterTheConversion: the adapter is pulled when the unit has encrypted itself
+// and before the station has looked. That is no fault of the unit.
+func TestPulledAfterTheConversion(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, byUnit)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, byUnit, j)
+		f := &adapter{}
+		r.port = func(p esptool.Port) esptool.Port { f.Port = p; return f }
+		r.sink = func(ev flow.Event) {
+			if ev.Kind == flow.BootSeen && ev.Step == unitEncrypts {
+				f.Port = pulled{f.Port}
+			}
+		}
+		r.mustRun("ERROR", "E107")
+		r.sink = nil
+		r.mustRun("PASS", "")
+	})
+}
+
+// adapter is a port that can be changed for another.
+type adapter struct{ esptool.Port }
 
 // TestPlainBootloaderBurnsNothing (I2): a unit with Secure Boot alone, whoever gives it
 // power and at whatever moment, never burns a fuse by itself.
