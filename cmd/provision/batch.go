@@ -169,7 +169,7 @@ func (a *app) slots(p *station.Profile, yes bool) ([]floor.Slot, error) {
 		}
 		out = append(out, floor.Slot{
 			Number: place.Number, Port: place.Port, Reset: reset,
-			Open: func(context.Context) (esptool.Port, error) { return openPort(place.Port) },
+			Open: func(ctx context.Context) (esptool.Port, error) { return openPort(ctx, place.Port) },
 		})
 	}
 	return out, nil

@@ -34,6 +34,7 @@ func TestCheckPorts(t *testing.T) {
 		slot(4, "usb:1-1.4", esptool.ErrPortMissing),
 		slot(5, "COM3", esptool.ErrPortBusy),
 		slot(6, "COM4", nil),
+		slot(7, "rfc2217://jig:4000", nil),
 	})
 	slices.Sort(tried)
 	if opened != 3 || !slices.Equal(missing, []int{4, 5}) || !slices.Equal(tried, []int{2, 4, 5, 6}) {

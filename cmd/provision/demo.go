@@ -103,7 +103,7 @@ func (a *app) runDemo(ctx context.Context, where, encrypt string) error {
 	cfg := flow.Config{
 		Job: j, Reset: esptool.ResetClassic, PortName: port, Operator: "demo",
 		RunID: newRunID(), Version: version(), Now: time.Now, Rand: rand.Reader,
-		Open: func(context.Context) (esptool.Port, error) { return openPort(port) },
+		Open: func(ctx context.Context) (esptool.Port, error) { return openPort(ctx, port) },
 	}
 	_, closeAll, err := a.openRecordsQuietly(ctx, p, &cfg)
 	if err != nil {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"reflect"
@@ -39,7 +40,7 @@ func init() {
 		durable = func(string) error { return nil }
 	}
 	if addr := os.Getenv(envAdapter); addr != "" {
-		openReal = func(string, int) (esptool.Port, error) { return openAdapter(addr) }
+		openReal = func(context.Context, string, int) (esptool.Port, error) { return openAdapter(addr) }
 	}
 	var when string
 	var n int64

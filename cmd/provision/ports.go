@@ -40,6 +40,9 @@ func simDir(name string) string {
 // isVirtual reports whether nothing real is behind a port: it needs no arming.
 func isVirtual(port string) bool { return strings.HasPrefix(port, simPrefix) }
 
+// isRemote reports whether a port is one of another machine, set up over the network.
+func isRemote(port string) bool { return strings.HasPrefix(port, "rfc2217://") }
+
 // checkPort reports a name that is of no kind of port.
 func checkPort(name string) error {
 	if isVirtual(name) {
@@ -56,13 +59,13 @@ func checkPort(name string) error {
 var openReal = esptool.Open
 
 // openPort opens any kind of port the way people name them.
-func openPort(name string, opts ...simulator.Option) (esptool.Port, error) {
+func openPort(ctx context.Context, name string, opts ...simulator.Option) (esptool.Port, error) {
 	sim, virtual := strings.CutPrefix(name, simPrefix)
 	if !virtual {
 		if err := checkPort(name); err != nil {
 			return nil, err
 		}
-		return openReal(name, initialBaud)
+		return openReal(ctx, name, initialBaud)
 	}
 	chip, err := openChip(sim, opts...)
 	switch {
@@ -120,7 +123,7 @@ type portFlags struct {
 }
 
 func (f *portFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&f.port, "port", "p", "", "serial port: /dev/ttyUSB0, COM3, usb:1-1.4.2, tcp://HOST:PORT or sim:NAME")
+	cmd.Flags().StringVarP(&f.port, "port", "p", "", "serial port: /dev/ttyUSB0, COM3, usb:1-1.4.2, tcp://HOST:PORT, rfc2217://HOST:PORT or sim:NAME")
 	cmd.Flags().StringVar(&f.reset, "reset", "", "how the chip gets into download mode: classic, tight or none")
 	cmd.Flags().IntVarP(&f.baud, "baud", "b", 0, "speed after first contact, bit/s (default: the profile's, else 460800)")
 }
@@ -153,7 +156,7 @@ func (f *portFlags) device(ctx context.Context, warn func(string)) (*esptool.Dev
 	if err != nil {
 		return nil, err
 	}
-	port, err := openPort(f.port)
+	port, err := openPort(ctx, f.port)
 	if isUsage(err) {
 		return nil, err
 	}

@@ -152,7 +152,7 @@ func (a *app) prepare(ctx context.Context, f *runFlags) (flow.Config, func(), er
 	cfg := flow.Config{
 		Job: j, Reset: reset, PortName: f.port, Serial: f.serial, Operator: f.operator, DryRun: f.dryRun, Attempts: p.Screen.Attempts,
 		RunID: newRunID(), Version: version(), Now: time.Now, Rand: rand.Reader,
-		Open: func(context.Context) (esptool.Port, error) { return openPort(f.port, opts...) },
+		Open: func(ctx context.Context) (esptool.Port, error) { return openPort(ctx, f.port, opts...) },
 	}
 	store, closeAll, err := a.openRecords(ctx, p, &cfg, f.port)
 	if err != nil {

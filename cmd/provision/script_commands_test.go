@@ -21,6 +21,9 @@ import (
 
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"provision/internal/esptool/porttest"
+	"provision/internal/simulator"
 )
 
 // usage ends a script that uses one of our commands wrongly.
@@ -243,6 +246,23 @@ func silentPort(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}()
 	ts.Setenv(args[0], "tcp://"+l.Addr().String())
+}
+
+// rfc2217port NAME VAR [--espressif] has an RFC 2217 server offer a virtual chip; VAR
+// is its name for --port.
+func rfc2217Port(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2 || len(args) == 3 && args[2] == "--espressif", "rfc2217port NAME VAR [--espressif]")
+	chip, err := simulator.Open(ts.MkAbs(filepath.Join("sim", args[0])))
+	ts.Check(err)
+	ts.Defer(func() { _ = chip.Close() })
+	server := &porttest.Server{Line: chip}
+	if len(args) == 3 {
+		server.Instead = porttest.EspressifResets(chip)
+	}
+	address, stop, err := server.Listen()
+	ts.Check(err)
+	ts.Defer(stop)
+	ts.Setenv(args[1], "rfc2217://"+address)
 }
 
 // sql DATABASE STATEMENT changes records behind the program's back; with ! in

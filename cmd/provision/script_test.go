@@ -64,6 +64,7 @@ func TestScript(t *testing.T) {
 			"signal":      sendSignal,
 			"finish":      finish,
 			"silentport":  silentPort,
+			"rfc2217port": rfc2217Port,
 			"sql":         sqlExec,
 			"ageidentity": ageIdentity,
 		},

@@ -42,7 +42,7 @@ func TestSelfTestOfTheScanner(t *testing.T) {
 	served := "tcp://" + listener.Addr().String()
 	_, idle := openPTY(t)
 	_, read := openPTY(t)
-	port, err := openPort(read)
+	port, err := openPort(t.Context(), read)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func readScanner(ctx context.Context, device string, s *shift.Shift) {
 		}
 	}
 	for ctx.Err() == nil {
-		port, err := openPort(device)
+		port, err := openPort(ctx, device)
 		if !errors.Is(err, esptool.ErrPortBusy) { // the self-test may be looking at it
 			there(err == nil)
 		}

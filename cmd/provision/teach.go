@@ -79,7 +79,7 @@ func (a *app) taught(places []string) error {
 
 // macAt is the MAC of the unit behind a port; "" when none answers.
 func macAt(ctx context.Context, name string, mode esptool.ResetMode) string {
-	port, err := openPort(name)
+	port, err := openPort(ctx, name)
 	if err != nil {
 		return ""
 	}

@@ -116,10 +116,14 @@ func (d *Device) reach(ctx context.Context) error {
 			break
 		}
 		d.tail = d.tail[:0]
-		if err := d.prepare(ctx, i); err != nil {
+		err := d.prepare(ctx, i)
+		if errors.Is(err, ErrBaud) && cause != nil {
+			continue // the port does not do the speed of that earlier session
+		}
+		if err != nil {
 			return err
 		}
-		err := d.trySync(ctx)
+		err = d.trySync(ctx)
 		if err == nil {
 			return nil
 		}
@@ -138,7 +142,7 @@ func (d *Device) reach(ctx context.Context) error {
 func (d *Device) timeFor(i int, limit time.Time) bool {
 	needs := syncTries * syncWait
 	if d.reset != ResetNone {
-		needs += duration(attemptReset(d.reset, i))
+		needs += duration(d.attemptReset(i))
 	}
 	return !d.clock.Now().Add(needs).After(limit)
 }
@@ -154,7 +158,7 @@ func (d *Device) prepare(ctx context.Context, i int) error {
 	if d.reset == ResetNone {
 		return nil
 	}
-	err := d.moveLines(ctx, attemptReset(d.reset, i))
+	err := d.moveLines(ctx, d.attemptReset(i))
 	if errors.Is(err, ErrNoLines) {
 		d.reset = ResetNone
 		d.warn("the port has no reset lines: the chip has to be in download mode already")
@@ -176,14 +180,20 @@ func (d *Device) attemptBaud(i int) int {
 }
 
 // setHostBaud sets the speed of the host side only. On a port without speed it does
-// nothing.
+// nothing. Errors wrap ErrBaud when the port refuses that speed, else ErrLinkLost.
 func (d *Device) setHostBaud(baud int) error {
-	if p, ok := d.port.(bauder); ok {
-		if err := p.SetBaud(baud); err != nil {
-			return fmt.Errorf("%w: %w", ErrLinkLost, err)
-		}
-		d.baud = baud
+	p, ok := d.port.(bauder)
+	if !ok {
+		return nil
 	}
+	err := p.SetBaud(baud)
+	switch {
+	case errors.Is(err, ErrBaud):
+		return err
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrLinkLost, err)
+	}
+	d.baud = baud
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package esptool
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"time"
@@ -15,17 +16,32 @@ const (
 // behind it. It has no lines and no speed. Deadlines are those of net.Conn.
 type tcpPort struct{ net.Conn }
 
-// openTCP connects to address (host:port). The errors of a host that does not
-// exist, does not answer or refuses are all ErrPortMissing.
-func openTCP(address string) (Port, error) {
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		return nil, fmt.Errorf("open port tcp://%s: %w: %w (%s)", address, ErrPortKind, err, knownKinds)
-	}
-	conn, err := net.DialTimeout("tcp", address, dialLimit)
+// openTCP opens the raw socket at address (host:port). Errors are those of dial.
+func openTCP(ctx context.Context, address string) (Port, error) {
+	conn, err := dial(ctx, address)
 	if err != nil {
-		return nil, fmt.Errorf("open port tcp://%s: %w: %w", address, ErrPortMissing, err)
+		return nil, err
 	}
 	return tcpPort{conn}, nil
+}
+
+// dial connects to address (host:port). The errors of a host that does not exist, does
+// not answer or refuses are all ErrPortMissing; what is no address is ErrPortKind.
+func dial(ctx context.Context, address string) (net.Conn, error) {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return nil, fmt.Errorf("%w: %w (%s)", ErrPortKind, err, knownKinds)
+	}
+	conn, err := (&net.Dialer{Timeout: dialLimit}).DialContext(ctx, "tcp", address)
+	if ctx.Err() != nil {
+		if err == nil {
+			_ = conn.Close() // not wanted any more
+		}
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrPortMissing, err)
+	}
+	return conn, nil
 }
 
 // Read asks the system to acknowledge at once before it waits. Emulators send

@@ -55,7 +55,7 @@ func writeTwoBytes(p Port) func() error {
 
 func TestTCPPortContract(t *testing.T) {
 	porttest.Run(t, func(t *testing.T) porttest.Subject {
-		p, err := Open(echoServer(t), 115200)
+		p, err := Open(t.Context(), echoServer(t), 115200)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,13 +87,15 @@ func TestOpenCauses(t *testing.T) {
 		name string
 		want error
 	}{
-		{"rfc2217://host:4000", ErrPortKind},
+		{"rfc9999://host:4000", ErrPortKind},
+		{"rfc2217://no-port-number", ErrPortKind},
+		{"rfc2217://" + gone.Addr().String(), ErrPortMissing},
 		{"sim:board", ErrPortKind},
 		{"tcp://no-port-number", ErrPortKind},
 		{"tcp://" + gone.Addr().String(), ErrPortMissing},
 		{filepath.Join(t.TempDir(), "ttyUSB9"), ErrPortMissing},
 	} {
-		p, err := Open(c.name, 115200)
+		p, err := Open(t.Context(), c.name, 115200)
 		if !errors.Is(err, c.want) {
 			t.Errorf("Open(%q) = %v, want %v", c.name, err, c.want)
 		}
@@ -121,7 +123,7 @@ func TestServedChip(t *testing.T) {
 		}
 		bridge(conn, f)
 	}()
-	p, err := Open(fmt.Sprintf("tcp://%s", l.Addr()), 115200)
+	p, err := Open(t.Context(), fmt.Sprintf("tcp://%s", l.Addr()), 115200)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func openPTY(t *testing.T) (*os.File, string) {
 func TestSerialPortContract(t *testing.T) {
 	porttest.Run(t, func(t *testing.T) porttest.Subject {
 		far, name := openPTY(t)
-		p, err := Open(name, 115200)
+		p, err := Open(t.Context(), name, 115200)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,17 +47,17 @@ func TestSerialPortContract(t *testing.T) {
 
 func TestSerialPortIsExclusive(t *testing.T) {
 	_, name := openPTY(t)
-	p, err := Open(name, 115200)
+	p, err := Open(t.Context(), name, 115200)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(name, 115200); !errors.Is(err, ErrPortBusy) {
+	if _, err := Open(t.Context(), name, 115200); !errors.Is(err, ErrPortBusy) {
 		t.Errorf("second Open = %v, want %v", err, ErrPortBusy)
 	}
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	p, err = Open(name, 115200)
+	p, err = Open(t.Context(), name, 115200)
 	if err != nil {
 		t.Fatalf("Open after Close: %v", err)
 	}
@@ -68,7 +68,7 @@ func TestSerialPortIsExclusive(t *testing.T) {
 
 func TestSerialPortClearsHUPCL(t *testing.T) {
 	_, name := openPTY(t)
-	p, err := Open(name, 115200)
+	p, err := Open(t.Context(), name, 115200)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestSerialPortClearsHUPCL(t *testing.T) {
 
 func TestSerialPortReportsUnplugging(t *testing.T) {
 	far, name := openPTY(t)
-	p, err := Open(name, 115200)
+	p, err := Open(t.Context(), name, 115200)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestSerialPortReportsUnplugging(t *testing.T) {
 // TestChipOnASerialPort has the whole session over the OS adapter.
 func TestChipOnASerialPort(t *testing.T) {
 	far, name := openPTY(t)
-	p, err := Open(name, 115200)
+	p, err := Open(t.Context(), name, 115200)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func (a anySpeed) Write(p []byte) (int, error) {
 }
 
 func TestOpenRefusesWhatIsNoPort(t *testing.T) {
-	if p, err := Open("/dev/null", 115200); !errors.Is(err, ErrPortKind) {
+	if p, err := Open(t.Context(), "/dev/null", 115200); !errors.Is(err, ErrPortKind) {
 		t.Errorf("Open(/dev/null) = %v, %v; want %v", p, err, ErrPortKind)
 	}
 }

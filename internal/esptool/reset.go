@@ -32,6 +32,11 @@ func classicReset(hold time.Duration) []lineStep {
 	}
 }
 
+// apart is the part of a Port whose lines cannot move in one step. There is no tight
+// reset for it, and what leads it in makes esp_rfc2217_server begin a second reset in
+// the middle of the first.
+type apart interface{ movesApart() }
+
 // tightReset is classicReset led in through idle and both asserted, which settles
 // adapters that skip a change to the state they believe to be in.
 func tightReset(hold time.Duration) []lineStep {
@@ -47,12 +52,13 @@ var runReset = []lineStep{
 
 // attemptReset is the sequence for connect attempt i: the chosen one and the other
 // in turn, first both with a short hold, then both with a long one.
-func attemptReset(mode ResetMode, i int) []lineStep {
+func (d *Device) attemptReset(i int) []lineStep {
 	hold := shortHold
 	if i/2%2 == 1 {
 		hold = longHold
 	}
-	if (mode == ResetTight) == (i%2 == 0) {
+	_, apart := d.port.(apart)
+	if !apart && (d.reset == ResetTight) == (i%2 == 0) {
 		return tightReset(hold)
 	}
 	return classicReset(hold)

@@ -54,7 +54,7 @@ func TestRealPort(t *testing.T) {
 	}
 	reset := ResetMode(os.Getenv("PROVISION_TEST_RESET"))
 	connect := func(t *testing.T) *Device {
-		p, err := Open(name, initialBaud)
+		p, err := Open(t.Context(), name, initialBaud)
 		if err != nil {
 			t.Fatal(err)
 		}

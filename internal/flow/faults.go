@@ -152,6 +152,7 @@ var codes = []struct {
 	{esptool.ErrGarbled, fault.Garbled},
 	{esptool.ErrNoAnswer, fault.NoAnswer},
 	{esptool.ErrLinkLost, fault.LinkLost},
+	{esptool.ErrRFC2217, fault.PortMissing}, // when the port opens
 	{esptool.ErrNoReply, fault.LinkLost},
 	{esptool.ErrBaud, fault.Garbled},
 	{context.DeadlineExceeded, fault.LinkLost},

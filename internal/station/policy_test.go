@@ -75,14 +75,14 @@ func TestFlashSize(t *testing.T) {
 func TestPorts(t *testing.T) {
 	for name, lines := range map[string]bool{
 		"/dev/ttyUSB0": true, "/dev/cu.usbserial-0001": true, "COM3": true, "COM128": true, "usb:1-1.4.2": true, "usb:3-2": true,
-		"rfc2217://jig.local:2217": true, "rfc2217://[::1]:2217": true, "sim:unit": true, "sim:a folder/unit": true,
+		"rfc2217://jig.local:2217": true, "rfc2217://[::1]:2217": true, "rfc2217://jig:4000?ign_set_control": true, "sim:unit": true, "sim:a folder/unit": true,
 		"tcp://127.0.0.1:5555": false,
 	} {
 		if !isPort(name) || PortHasLines(name) != lines {
 			t.Errorf("%s: port %v, lines %v", name, isPort(name), PortHasLines(name))
 		}
 	}
-	for _, name := range []string{"ttyUSB0", "COM", "COM0", "com3", "usb:1", "sim:", "tcp://", "tcp://host", "tcp://:5555", "tcp://host:0", "tcp://host:x", "http://host:80", "/dev/", "/dev/tty USB0"} {
+	for _, name := range []string{"ttyUSB0", "COM", "COM0", "com3", "usb:1", "sim:", "tcp://", "tcp://host", "tcp://:5555", "tcp://host:0", "tcp://host:x", "tcp://host:1?ign_set_control", "rfc2217://host:1?x", "http://host:80", "/dev/", "/dev/tty USB0"} {
 		if isPort(name) {
 			t.Errorf("%q counts as a port", name)
 		}

@@ -103,7 +103,13 @@ func (r *resolver) port(key, name string, reset Reset) {
 	}
 }
 
+// ignoreControl may end an rfc2217:// name: esptool's users write it so.
+const ignoreControl = "?ign_set_control"
+
 func isPort(name string) bool {
+	if strings.HasPrefix(name, "rfc2217:") {
+		name = strings.TrimSuffix(name, ignoreControl)
+	}
 	m := socketPort.FindStringSubmatch(name)
 	if m == nil {
 		return devicePort.MatchString(name)
