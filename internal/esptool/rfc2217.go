@@ -131,7 +131,7 @@ func (p *rfc2217Port) pump() {
 			}
 		}
 		if err != nil {
-			p.fail(fmt.Errorf("connection to the RFC 2217 server: %w", err))
+			p.fail(fmt.Errorf("the connection to the RFC 2217 server ended: %w", err))
 			return
 		}
 	}
