@@ -30,7 +30,8 @@ type rfc2217Port struct {
 	control sync.Mutex // one change of settings at a time
 	baud    int        // of the far port; 0: not known
 	lines   [2]byte    // the last command sent for DTR and for RTS; 0: none yet
-	overdue bool       // an answer did not come in time: it may still
+	overdue bool       // an answer about the speed did not come in time: it may still
+	mute    bool       // the server does not say when it has moved the lines
 
 	mu        sync.Mutex
 	changed   chan struct{} // closed and replaced whenever something below changes

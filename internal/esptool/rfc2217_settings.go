@@ -10,7 +10,7 @@ import (
 // Commands of the COM-PORT-OPTION, as a client sends them; a server answers with the
 // number plus comPortServer. Source: RFC 2217.
 const (
-	comPortBaud    = 1 // four bytes, most significant first; 0: what is it now?
+	comPortBaud    = 1 // four bytes, most significant first
 	comPortBits    = 2
 	comPortParity  = 3
 	comPortStop    = 4
@@ -109,16 +109,13 @@ func (p *rfc2217Port) answer(limit time.Time, code byte) (value []byte, err erro
 		return ok
 	})
 	if errors.Is(err, errTimeout) {
-		err = fmt.Errorf("%w: no answer", ErrRFC2217)
+		err = errNoAnswer
 	}
 	return value, err
 }
 
-// sendBaud asks for a speed, 0: which is it?
-func (p *rfc2217Port) sendBaud(baud int) error {
-	p.change(func() { delete(p.answers, comPortBaud) })
-	return p.send(comPort(nil, comPortBaud, binary.BigEndian.AppendUint32(nil, uint32(baud))...))
-}
+// errNoAnswer is a command that the server must answer and does not.
+var errNoAnswer = fmt.Errorf("%w: no answer", ErrRFC2217)
 
 // answeredBaud is the speed in the latest answer; mu is held.
 func (p *rfc2217Port) answeredBaud() (baud int, ok bool) {
@@ -138,7 +135,8 @@ func (p *rfc2217Port) SetBaud(baud int) error {
 		return nil
 	}
 	p.baud = 0
-	if err := p.sendBaud(baud); err != nil {
+	p.change(func() { delete(p.answers, comPortBaud) })
+	if err := p.send(comPort(nil, comPortBaud, binary.BigEndian.AppendUint32(nil, uint32(baud))...)); err != nil {
 		return err
 	}
 	var got int
@@ -193,23 +191,22 @@ func (p *rfc2217Port) SetLines(dtr, rts bool) error {
 	return p.settle()
 }
 
-// settle waits until the server has done what it was told: it works in order, so an
-// answer to a question will do. Without that, a network that delays one packet and
-// not the next would cut short how long a line is held. A server that does not answer
-// the question is not asked again.
+// settle waits until the server has done what it was told: it works in order, so the
+// answer to anything will do. It is asked for the eight bits that it has; some servers
+// take a question about the speed, which is a speed of 0, for an order. Without this, a
+// network that delays one packet and not the next would cut short how long a line is
+// held. A server that does not answer is not asked again.
 func (p *rfc2217Port) settle() error {
-	if p.overdue {
+	if p.mute {
 		return nil
 	}
-	if err := p.sendBaud(0); err != nil {
-		return fmt.Errorf("%w: set DTR and RTS: %w", ErrLinkLost, err)
+	p.change(func() { delete(p.answers, comPortBits) })
+	err := p.send(comPort(nil, comPortBits, eightBits))
+	if err == nil {
+		_, err = p.answer(time.Now().Add(settleLimit), comPortBits)
 	}
-	err := p.await(time.Now().Add(settleLimit), func() bool {
-		_, ok := p.answeredBaud()
-		return ok
-	})
-	if errors.Is(err, errTimeout) {
-		p.overdue = true
+	if errors.Is(err, errNoAnswer) {
+		p.mute = true
 		return nil
 	}
 	if err != nil {

@@ -123,12 +123,16 @@ func TestSessionOverRFC2217(t *testing.T) {
 				return value
 			}
 		}},
-		{"silent about lines, purge and speed", func(s *porttest.Server) {
-			s.Unheard = func(code byte, value []byte) bool {
-				question := code == comPortBaud && bytes.Equal(value, make([]byte, 4))
-				return code == comPortControl || code == comPortPurge || question
+		{"silent about all but what must be answered", func(s *porttest.Server) {
+			settings := 0
+			s.Unheard = func(code byte, _ []byte) bool {
+				if code == comPortBits {
+					settings++
+				}
+				return code == comPortControl || code == comPortPurge || settings > 1 && code == comPortBits
 			}
 		}},
+		{"silent about BINARY", func(s *porttest.Server) { s.Ignores = []byte{optionBinary} }},
 		{"tells what its divider makes", func(s *porttest.Server) { s.Rate = func(asked int) int { return asked + asked/200 } }},
 	} {
 		for _, mode := range []ResetMode{ResetClassic, ResetTight} {

@@ -77,7 +77,8 @@ func (o telnetOptions) comPort() bool {
 }
 
 // refuses returns the name of an option that we cannot do without and that was ruled
-// out, "" when there is none.
+// out, "" when there is none. Silence about BINARY is no refusal: small servers that
+// change no byte do not know the option.
 func (o telnetOptions) refuses() string {
 	switch {
 	case o.ours[optionComPort] == ruledOut || o.theirs[optionComPort] == ruledOut:

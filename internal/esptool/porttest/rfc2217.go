@@ -24,6 +24,7 @@ type Server struct {
 
 	Raw      bool                               // a socket without Telnet
 	Refuses  []byte                             // options
+	Ignores  []byte                             // options
 	Deaf     bool                               // it takes all and answers nothing
 	Unheard  func(code byte, value []byte) bool // COM-PORT commands that it does not answer
 	Answers  func(code, value byte) byte        // with another value than it was asked
@@ -36,7 +37,6 @@ type Server struct {
 	mu       sync.Mutex
 	conn     net.Conn
 	dtr, rts bool
-	baud     int
 }
 
 // Telnet and COM-PORT-OPTION numbers, apart from the client's on purpose.
@@ -101,7 +101,7 @@ func (s *Server) Notify(code byte) { s.say([]byte{iac, sb, comPort, code + 100, 
 // Serve is one client's session. It returns when the connection or the line fails.
 func (s *Server) Serve(conn net.Conn) {
 	s.mu.Lock()
-	s.conn, s.baud = conn, 115200
+	s.conn = conn
 	s.mu.Unlock()
 	_ = s.Line.SetReadDeadline(time.Time{})
 	var sending sync.WaitGroup
@@ -240,6 +240,7 @@ func (s *Server) option(verb, option byte) {
 		yes, no = will, wont
 	}
 	switch {
+	case slices.Contains(s.Ignores, option):
 	case slices.Contains(s.Refuses, option):
 		s.say([]byte{iac, no, option})
 	case verb == will || verb == do:
@@ -272,19 +273,16 @@ func (s *Server) command(code byte, value []byte) {
 	s.say(append(answer, iac, se))
 }
 
-// setBaud sets a speed, 0: asks for it, and returns the answer.
-func (s *Server) setBaud(asked int) (answer []byte) {
-	if asked != 0 {
-		s.baud = asked
-		if s.Rate != nil {
-			s.baud = s.Rate(asked)
-		}
-		_ = s.Line.SetBaud(s.baud) // the answer to a line that refuses is not ours to make up
+// setBaud sets a speed and returns the answer.
+func (s *Server) setBaud(baud int) (answer []byte) {
+	if s.Rate != nil {
+		baud = s.Rate(baud)
 	}
-	if s.baud == 0 {
+	_ = s.Line.SetBaud(baud) // the answer to a line that refuses is not ours to make up
+	if baud == 0 {
 		return nil
 	}
-	return binary.BigEndian.AppendUint32(nil, uint32(s.baud))
+	return binary.BigEndian.AppendUint32(nil, uint32(baud))
 }
 
 // setLine moves one line, if that is what the control command is about.
