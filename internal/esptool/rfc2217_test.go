@@ -289,13 +289,20 @@ func TestRFC2217OpenNamesTheServer(t *testing.T) {
 	}
 }
 
-// TestRFC2217ForgetsWhatCameBefore: what the far port received before it was opened is
-// not taken for an answer to what is sent after.
+// TestRFC2217ForgetsWhatCameBefore: what the server says first, or has kept from before,
+// is not taken for an answer of the chip.
 func TestRFC2217ForgetsWhatCameBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFakeROM()
-		f.say([]byte("rst:0x1 of somebody else"))
-		p := opened(t, &porttest.Server{Line: f, Greeting: []byte("hello\r\n")})
+		var first []byte
+		p := opened(t, &porttest.Server{Line: newFakeROM(), Greeting: []byte("hello\r\n"), Unheard: func(code byte, value []byte) bool {
+			if first == nil {
+				first = append([]byte{code}, value...)
+			}
+			return false
+		}})
+		if !bytes.Equal(first, []byte{comPortPurge, purgeBoth}) {
+			t.Errorf("the first command is %d, not to drop what was kept", first)
+		}
 		if err := p.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
 			t.Fatal(err)
 		}
