@@ -43,7 +43,7 @@ func (i *interrupts) sink(next func(flow.Event)) func(flow.Event) {
 		switch ev.Kind {
 		case flow.BurnIntended:
 			i.at[ev.Slot] = ev.Step
-		case flow.StepPassed, flow.RunFailed, flow.RunFinished:
+		case flow.BurnObserved, flow.RunFailed, flow.RunFinished:
 			delete(i.at, ev.Slot)
 		}
 		i.mu.Unlock()

@@ -50,6 +50,11 @@ var mutants = []mutant{
 		{"../efuse/plan.go", "p.encryption, p.locks, p.freeze, p.downloadMode,", "p.encryption, p.downloadMode, p.locks, p.freeze,"},
 		{"../flow/finish.go", "if len(r.goal.Locks) > 0 {", "if r.goal.UARTDownloadDis {\n\t\tsteps = append(steps, r.stageStep(closeDownload, efuse.StageDownloadMode, 0))\n\t}\n\tif len(r.goal.Locks) > 0 {"},
 	}, "I3: UART_DOWNLOAD_DIS"},
+	{"lock a unit that has no bootloader to start", []edit{
+		{"../flow/finish.go", "} else {\n\t\tsteps = append(steps, r.heldSteps()...)\n\t}", "}"},
+		{"../flow/finish.go", "steps = append(steps, r.proveFlash())", "_ = r.proveFlash"},
+		{"../flow/finish.go", "if r.cfg.Job.Profile.BootCheck != nil {", "if !r.goal.ByUnit {\n\t\tsteps = append(steps, r.heldSteps()...)\n\t}\n\tif r.cfg.Job.Profile.BootCheck != nil {"},
+	}, "was begun before the flash at 0x1000 was proved"},
 	{"switch encryption on in a unit that is plain", []edit{
 		{"../efuse/plan.go", "p.behind, p.plain = true, !encrypts(p.have)", "p.behind, p.plain = false, false"},
 		{"../flow/finish.go", "steps = append(append(steps, r.convertStep()), r.cipherSteps()...)", "steps = append(steps, r.heldSteps()...)\n\t\t_, _ = r.convertStep, r.cipherSteps"},

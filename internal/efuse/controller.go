@@ -110,8 +110,7 @@ func (c controller) is(ctx context.Context, chip chipID) error {
 }
 
 // load puts bits into the WDATA registers of one block and zeros into those of all
-// others, because one command burns whatever any of them holds. clear then has one
-// block left to empty.
+// others, because one command burns whatever any of them holds.
 func (c controller) load(ctx context.Context, block int, bits [8]uint32) error {
 	var data Words
 	data[block] = bits
@@ -128,11 +127,13 @@ func (c controller) load(ctx context.Context, block int, bits [8]uint32) error {
 	return nil
 }
 
-// clear leaves no bits, and no key, in the WDATA registers of the block that was loaded.
-func (c controller) clear(ctx context.Context, block int) error {
-	addrs := make([]uint32, blockLen(block))
-	for i := range addrs {
-		addrs[i] = writeBase[block] + 4*uint32(i)
+// clear leaves no bits, and no key, in the WDATA registers of blocks.
+func (c controller) clear(ctx context.Context, blocks []int) error {
+	var addrs []uint32
+	for _, block := range blocks {
+		for i := range blockLen(block) {
+			addrs = append(addrs, writeBase[block]+4*uint32(i))
+		}
 	}
 	if err := c.put(ctx, addrs, make([]uint32, len(addrs))); err != nil {
 		return fmt.Errorf("clear eFuse data registers: %w", err)

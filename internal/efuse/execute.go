@@ -158,7 +158,8 @@ func (c controller) burn(ctx context.Context, b Burn, have Words, missing [8]uin
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
 	defer cancel()
-	defer func() { err = errors.Join(err, c.clear(ctx, b.block)) }()
+	full := []int{0, 1, 2, 3} // what the registers may hold, of an earlier session too
+	defer func() { err = errors.Join(err, c.clear(ctx, full)) }()
 
 	observed = have
 	asLast := func(ctx context.Context) (Words, error) { return c.wordsFrom(ctx, observed) }
@@ -168,6 +169,7 @@ func (c controller) burn(ctx context.Context, b Burn, have Words, missing [8]uin
 		if !sent {
 			return observed, fmt.Errorf("burn %s: %w", b.Name(), err)
 		}
+		full = []int{b.block} // loading it has emptied the others
 		lost = errors.Join(lost, err)
 		seen, err := c.observe(ctx, asLast, b.block, senses)
 		if err != nil {

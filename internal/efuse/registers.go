@@ -52,8 +52,8 @@ func Read(ctx context.Context, regs Registers) (Words, error) {
 }
 
 // Reread is Read of a chip whose words were known: a register that reads as it was is
-// believed, any other only when two reads in a row agree. Noise on the line can make a
-// register look changed, but not change it back to what it was.
+// believed, any other only when two reads in a row agree. Noise on the line makes a
+// register look changed far more easily than it changes one back to what it was.
 func Reread(ctx context.Context, regs Registers, known Words) (Words, error) {
 	return link{regs}.wordsFrom(ctx, known)
 }

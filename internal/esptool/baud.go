@@ -19,6 +19,9 @@ func (d *Device) ChangeBaud(ctx context.Context, baud int) error {
 	if _, ok := d.port.(bauder); !ok {
 		return fmt.Errorf("change baud to %d: %w: the port has a fixed speed", baud, ErrBaud)
 	}
+	if err := d.portTakes(baud); err != nil {
+		return fmt.Errorf("change baud to %d: %w", baud, err)
+	}
 	ask, err := d.scaledBaud(ctx, baud)
 	if err != nil {
 		return fmt.Errorf("change baud to %d: %w", baud, err)
@@ -40,6 +43,16 @@ func (d *Device) ChangeBaud(ctx context.Context, baud int) error {
 		return fmt.Errorf("change baud to %d: %w: %w", baud, ErrBaud, err)
 	}
 	return nil
+}
+
+// portTakes tries a speed at the host's side before the chip is told of it, where no
+// reset brings a chip back that has changed over to a speed that the port refuses.
+func (d *Device) portTakes(baud int) error {
+	if d.reset != ResetNone {
+		return nil
+	}
+	was := d.baud
+	return errors.Join(d.setHostBaud(baud), d.setHostBaud(was))
 }
 
 // proveBaud reads the chip magic baudReads times, each time at the first try.

@@ -327,6 +327,23 @@ func TestRFC2217RefusedSpeed(t *testing.T) {
 	})
 }
 
+// TestRFC2217RefusedWithoutReset: a chip that nothing brings back is told of no speed that
+// the server refuses.
+func TestRFC2217RefusedWithoutReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := opened(t, &porttest.Server{Line: simulator.New(simulator.DefaultConfig(), simulator.WithDownloadMode()), Rate: func(asked int) int { return min(asked, 230400) }})
+		var warned []string
+		cfg := Config{Reset: ResetNone, Bauds: []int{921600, 460800, 230400}, Warn: func(s string) { warned = append(warned, s) }}
+		d, err := Connect(t.Context(), p, cfg)
+		if err != nil || d.Baud() != 230400 || len(warned) != 2 {
+			t.Fatalf("Connect = %v, warnings %q", err, warned)
+		}
+		if _, err := d.ReadReg(t.Context(), magicReg); err != nil {
+			t.Errorf("the link is lost: %v", err)
+		}
+	})
+}
+
 // TestRFC2217Lost ends the connection, or the server's answers, in the middle.
 func TestRFC2217Lost(t *testing.T) {
 	for name, lose := range map[string]func(*porttest.Server){

@@ -24,7 +24,7 @@ func (d *Device) SameChip(ctx context.Context) error {
 		addr := regEfuseBLK0 + 4*uint32(i+1)
 		var err error
 		if found[i], err = d.ReadReg(ctx, addr); err == nil && (d.mac == nil || found[i] != d.mac[i]) {
-			found[i], err = d.readSettled(ctx, addr) // noise does not make it the MAC that is known
+			found[i], err = d.readSettled(ctx, addr) // noise hardly makes it the MAC that is known
 		}
 		if err != nil {
 			return fmt.Errorf("ask the chip for its MAC: %w", err)

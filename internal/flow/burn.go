@@ -247,12 +247,18 @@ func (r *runner) freshWords(ctx context.Context) error {
 // readWords takes all fuses off the chip, and asks whose they were when the last of
 // them is read: a unit that is changed meanwhile would leave the fuses of two.
 func (r *runner) readWords(ctx context.Context) error {
-	read := efuse.Read
-	if r.mac != "" {
-		read = func(ctx context.Context, regs efuse.Registers) (efuse.Words, error) {
-			return efuse.Reread(ctx, regs, r.words)
-		}
+	if r.mac == "" {
+		return r.readTwice(ctx)
 	}
+	return r.take(ctx, func(ctx context.Context, regs efuse.Registers) (efuse.Words, error) {
+		return efuse.Reread(ctx, regs, r.words)
+	})
+}
+
+// readTwice is readWords where a single answer is not enough, even one that is as expected.
+func (r *runner) readTwice(ctx context.Context) error { return r.take(ctx, efuse.Read) }
+
+func (r *runner) take(ctx context.Context, read func(context.Context, efuse.Registers) (efuse.Words, error)) error {
 	w, err := read(ctx, r.dev)
 	if err == nil {
 		err = r.dev.SameChip(ctx)

@@ -185,7 +185,7 @@ func (r *runner) writeStep(g *region) Step {
 // records, FLASH_CRYPT_CNT tells.
 func (r *runner) mayWrite(ctx context.Context) error {
 	if encrypted := r.words.Encrypted(); r.goal.ByUnit {
-		if err := r.readWords(ctx); err != nil {
+		if err := r.readTwice(ctx); err != nil {
 			return err
 		}
 		if r.words.Encrypted() != encrypted {
@@ -208,7 +208,8 @@ func (r *runner) write(ctx context.Context, step string, g *region) error {
 }
 
 // mayHaveRun reports whether the chip could have started the firmware: encryption
-// and secure boot are on as far as the job wants them. A unit that encrypts itself has
+// and secure boot are on as far as the job wants them. (With Secure Boot alone that is a
+// little early: the bootloader's header comes after the fuse.) A unit that encrypts itself has
 // all its flash written anew as long as the counter is even.
 func (r *runner) mayHaveRun() bool {
 	if r.goal.ByUnit {

@@ -9,18 +9,30 @@ import (
 )
 
 // An event is shown when it is on record and not before. One disk sync takes what
-// belongs together: an act and the event that tells of it, the end of a step and the
-// beginning of the next. Nothing is done to the unit while an event waits.
+// belongs together: an intent, an observation, a region or PASS with the event that
+// tells of it, the end of a step with the beginning of the next. Nothing is burnt, and
+// no flash written, while an event waits.
 
 // show shows an event that is not kept (step.progress, boot.line): it is no history,
 // and a disk sync for each would cost more than they are worth. It has no Seq.
 func (r *runner) show(ev Event) { r.cfg.Sink(r.stamped(ev)) }
 
-// emit records ev, then shows it. An event that cannot be recorded stops the run.
-// Events are recorded to the end even when the run is being interrupted.
+// emit records ev, then shows it. An event that cannot be recorded stops the run, and
+// never happened: what it tells of is then not done. Events are recorded to the end even
+// when the run is being interrupted.
 func (r *runner) emit(ctx context.Context, ev Event) error {
 	r.note(ev)
-	return r.flush(ctx)
+	err := r.flush(ctx)
+	if err != nil {
+		r.takeBack()
+	}
+	return err
+}
+
+// takeBack forgets the event that was noted last.
+func (r *runner) takeBack() {
+	r.pending = r.pending[:len(r.pending)-1]
+	r.seq--
 }
 
 // note keeps ev for the next act or flush.
@@ -69,8 +81,7 @@ func (r *runner) with(ev Event, act func(rows []records.Event) error) error {
 		err = act(rows)
 	}
 	if err != nil {
-		r.pending = r.pending[:len(r.pending)-1]
-		r.seq--
+		r.takeBack()
 		return err
 	}
 	r.showNoted()

@@ -73,6 +73,9 @@ func (c *check) intentOfBlock0(b burnRow) {
 			}
 		}
 	}
+	if c.u.Order.HeldBack != 0 && b.step != unitEncrypts && isLate(b.bits) && !c.provedBefore(c.u.Order.HeldBack, b.place) {
+		c.fail("I3", "%q was begun before the flash at %#x was proved", b.step, c.u.Order.HeldBack)
+	}
 	if c.u.Order.ByUnit && b.bits[0]&cryptCnt != 0 && !encrypts(b.before) && b.step != unitEncrypts {
 		c.fail("I3", "%q means to burn FLASH_CRYPT_CNT, and the flash is plain", b.step)
 	}
@@ -85,4 +88,11 @@ func (c *check) intentOfBlock0(b burnRow) {
 	if odd := without(b.bits, c.u.Order.Final); odd != (words{}) {
 		c.fail("I2", "%q means to burn what was not ordered: %08x", b.step, odd)
 	}
+}
+
+// isLate reports whether bits are among those that are burnt into a unit that is whole:
+// the locks, what freezes other fuses, and the door.
+func isLate(bits words) bool {
+	const freezes = 0xFFFF &^ (wrDisBlock1 | wrDisBlock2 | wrDisCryptCnt)
+	return bits[0]&(freezes|uartDis) != 0 || bits[6]&(dlDisable|jtagDis|consoleDis) != 0
 }
