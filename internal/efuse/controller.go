@@ -19,6 +19,11 @@ func (c controller) prepare(ctx context.Context) error {
 	if err := c.idle(ctx); err != nil {
 		return err
 	}
+	return c.clocks(ctx)
+}
+
+// clocks makes the controller's clocks what the pulses of a program need.
+func (c controller) clocks(ctx context.Context) error {
 	for _, r := range []struct{ addr, mask, value uint32 }{
 		{regDacConf, 0xFF, c.timing.dac},
 		{regClk, 0xFFFF, c.timing.clk},
@@ -27,7 +32,11 @@ func (c controller) prepare(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("set eFuse timing: %w", err)
 		}
-		if err := c.put(ctx, []uint32{r.addr}, []uint32{old&^r.mask | r.value}); err != nil {
+		want := old&^r.mask | r.value
+		if old == want {
+			continue
+		}
+		if err := c.put(ctx, []uint32{r.addr}, []uint32{want}); err != nil {
 			return fmt.Errorf("set eFuse timing: %w", err)
 		}
 	}
@@ -83,6 +92,11 @@ func (c controller) program(ctx context.Context, chip chipID, block int, bits [8
 		return false, err
 	}
 	if err := c.put(ctx, []uint32{regConf}, []uint32{confProgram}); err != nil {
+		return false, fmt.Errorf("program BLOCK%d: %w", block, err)
+	}
+	// A request that was garbled on its way may have written any register, one that was
+	// to be a program command these two: no bit takes then, or one takes badly.
+	if err := c.clocks(ctx); err != nil {
 		return false, fmt.Errorf("program BLOCK%d: %w", block, err)
 	}
 	if err := c.is(ctx, chip); err != nil {

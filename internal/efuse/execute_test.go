@@ -542,6 +542,35 @@ func TestReadGlitch(t *testing.T) {
 	}
 }
 
+// astray is a chip that hears its first program command garbled: as a write of the
+// register that shapes the pulses.
+type astray struct {
+	*fakeChip
+	heard bool
+}
+
+func (a *astray) WriteReg(ctx context.Context, addr, value uint32) error {
+	if addr == regCmd && value == cmdProgram && !a.heard {
+		a.heard = true
+		addr = regDacConf
+	}
+	return a.fakeChip.WriteReg(ctx, addr, value)
+}
+
+// TestProgramCommandAstray: what a garbled command has done to the clocks is put right
+// before the next pulse (newFake refuses any other), and the chip is not to blame.
+func TestProgramCommandAstray(t *testing.T) {
+	burns, err := Plan(blankChip(), releaseGoal(t), Proven{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chip := newFake(t).powerOn(blankChip())
+	have, err := Execute(t.Context(), &astray{fakeChip: chip}, timing40(t), burns[0])
+	if err != nil || have[1] != chip.fuses[1] || chip.programs != 1 {
+		t.Errorf("%d programs: %v", chip.programs, err)
+	}
+}
+
 // TestReread: what reads as it was known is asked for once; what does not, for noise or
 // because it was burnt, until two answers in a row agree.
 func TestReread(t *testing.T) {

@@ -109,6 +109,44 @@ func TestPulledAfterTheConversion(t *testing.T) {
 	})
 }
 
+// muddled is a line on which the first request for an MD5 in each step of its list
+// arrives with another address, at which there is no flash.
+type muddled struct {
+	esptool.Port
+	step  func() string
+	steps map[string]bool // true: still to be muddled
+}
+
+func (m *muddled) Write(b []byte) (int, error) {
+	const spiFlashMD5 = 0x13
+	if step := m.step(); len(b) > 13 && b[2] == spiFlashMD5 && m.steps[step] {
+		m.steps[step] = false
+		b = append([]byte(nil), b...)
+		b[12] = 0x7F // the highest byte of the address (Espressif "ESP32 Serial Protocol")
+	}
+	return m.Port.Write(b)
+}
+
+// TestMuddledQuestion: a request that was garbled on its way is refused in the words of a
+// loader that can no longer read flash. It is asked again before that is believed.
+func TestMuddledQuestion(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, byUnit)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, byUnit, j)
+		line := &muddled{steps: map[string]bool{"compare app at 0x10000": true, "compare bootloader at 0x1000": true}}
+		line.step = func() string { return r.events[len(r.events)-1].Step }
+		r.port = func(p esptool.Port) esptool.Port { line.Port = p; return line }
+		r.mustRun("PASS", "")
+		for step, left := range line.steps {
+			if left {
+				t.Errorf("nothing was asked in %q", step)
+			}
+		}
+		r.mustBeSecured(false)
+	})
+}
+
 // adapter is a port that can be changed for another.
 type adapter struct{ esptool.Port }
 

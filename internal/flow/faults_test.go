@@ -264,7 +264,8 @@ func TestUnknownFlash(t *testing.T) {
 }
 
 // TestHungChipIsNoBadUnit lets the chip hang at points spread over the whole work,
-// inside burns too: it is never called bad for that, and is finished after a reset.
+// inside burns too: it is never called bad for that, and is finished after a reset. One
+// that hangs while it starts has not started, whatever the reason.
 func TestHungChipIsNoBadUnit(t *testing.T) {
 	t.Parallel()
 	j := newJob(t, release)
@@ -282,10 +283,11 @@ func TestHungChipIsNoBadUnit(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				r := newRig(t, release, j, simulator.WithFaults(simulator.Faults{Hang: []uint64{at}}))
 				res := r.run()
-				if res.Verdict != "PASS" && res.Verdict != "ERROR" {
+				starting := res.Code == fault.BootTimeout
+				if res.Verdict != "PASS" && res.Verdict != "ERROR" && !starting {
 					t.Errorf("run ended as %s %s: %v", res.Verdict, res.Code, res.Err)
 				}
-				if res.Verdict == "ERROR" {
+				if res.Verdict != "PASS" {
 					r.mustRun("PASS", "") // the contact of the next run resets it
 				}
 			})

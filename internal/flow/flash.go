@@ -158,7 +158,7 @@ func (r *runner) writeStep(g *region) Step {
 			if g.Volatile && r.mayHaveRun() {
 				return Done, nil // the firmware's own by now
 			}
-			err := r.matches(ctx, r.now(g))
+			err := r.looks(ctx, r.now(g))
 			switch {
 			case errors.Is(err, errDigest):
 				return Needed, nil
@@ -246,6 +246,20 @@ func (r *runner) proved(ctx context.Context, g *region, because error) error {
 	return nil
 }
 
+// looks is matches where the loader may have lost its view of flash: what it refuses is
+// asked once more after a reset, since a request that was garbled on its way is refused
+// in the same words.
+func (r *runner) looks(ctx context.Context, g *region) error {
+	err := r.matches(ctx, g)
+	if err == nil || errors.Is(err, errDigest) || !r.doorsShut() || ctx.Err() != nil {
+		return err
+	}
+	if lost := r.dev.Reconnect(ctx); lost != nil {
+		return errors.Join(err, lost)
+	}
+	return r.matches(ctx, g)
+}
+
 // onRecord reports whether the records show g, as it should be now, as what this
 // unit carries.
 func (r *runner) onRecord(ctx context.Context, g *region) (bool, error) {
@@ -274,9 +288,9 @@ func (r *runner) matches(ctx context.Context, g *region) error {
 // proves is matches, asked twice before a difference is believed: the answer
 // crosses the line without a checksum.
 func (r *runner) proves(ctx context.Context, g *region) error {
-	err := r.matches(ctx, g)
+	err := r.looks(ctx, g)
 	if errors.Is(err, errDigest) {
-		err = r.matches(ctx, g)
+		err = r.looks(ctx, g)
 	}
 	return err
 }
