@@ -19,6 +19,7 @@ var simFaultForms = []struct{ form, example, does string }{
 	{"dup:RATE:SEED", "dup:0.001:1", "bytes come twice"},
 	{"late:RATE:SEED[:MS]", "late:0.001:1:50", "bytes to the station come MS milliseconds late"},
 	{"weak-bit:BLOCK:BIT[:N]", "weak-bit:1:17", "a fuse that needs N programs (default 2)"},
+	{"marginal-bit:BLOCK:BIT[:N]", "marginal-bit:1:17", "the same, and until then it shows at every other load"},
 	{"worn-sector:ADDRESS", "worn-sector:0x10000", "a place in flash that does not erase any more"},
 }
 

@@ -106,7 +106,16 @@ func (c controller) program(ctx context.Context, chip chipID, block int, bits [8
 	if failed != nil {
 		failed = fmt.Errorf("program BLOCK%d: %w", block, failed)
 	}
-	return true, errors.Join(failed, c.idle(ctx))
+	return true, errors.Join(failed, c.over(ctx))
+}
+
+// over is idle after a program command, asked twice: one question that went astray on
+// the line would be answered with zeros, and end the pulses early.
+func (c controller) over(ctx context.Context) error {
+	if err := c.idle(ctx); err != nil {
+		return err
+	}
+	return c.idle(ctx)
 }
 
 // is checks that the chip at the other end of the line is still that one.
@@ -170,13 +179,18 @@ func (c controller) observe(ctx context.Context, words func(context.Context) (Wo
 	if err != nil {
 		return observation{}, err
 	}
-	seen := observation{first, first}
-	for range senses - 1 {
+	return c.sense(ctx, observation{first, first}, block, senses-1)
+}
+
+// sense adds to what was seen that of one block after each of so many more reloads.
+func (c controller) sense(ctx context.Context, seen observation, block, times int) (observation, error) {
+	known := seen.always
+	for range times {
 		if err := c.reload(ctx); err != nil {
 			return observation{}, err
 		}
 		for i := range blockLen(block) {
-			v, err := c.confirm(ctx, readBase[block]+4*uint32(i), first[block][i])
+			v, err := c.confirm(ctx, readBase[block]+4*uint32(i), known[block][i])
 			if err != nil {
 				return observation{}, fmt.Errorf("read BLOCK%d: %w", block, err)
 			}

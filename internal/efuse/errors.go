@@ -21,6 +21,7 @@ var (
 // Failures: what a chip, or the line to it, did.
 var (
 	ErrUnstable  = errors.New("fuses do not read the same twice")
+	ErrMarginal  = errors.New("fuse bits are sensed as burnt only at times")
 	ErrBusy      = errors.New("eFuse controller stays busy")
 	ErrRegister  = errors.New("eFuse register does not hold what was written")
 	ErrReadBack  = errors.New("fuse bits did not take")

@@ -41,7 +41,7 @@ func (e *ReadBackError) Unwrap() error { return ErrReadBack }
 // from what it finds there, not from what the plan was made of: bits that are set
 // already are not programmed again, and a chip on which the burn is not allowed is
 // left alone (ErrOtherChip, ErrOrder, ErrWriteProtected, ErrForeign, ErrHidden,
-// ErrUnproven, ErrNoKey, ErrForbidden, ErrUnsupported, ErrUnstable). Whose chip it
+// ErrUnproven, ErrNoKey, ErrForbidden, ErrUnsupported, ErrUnstable, ErrMarginal). Whose chip it
 // is, is asked again right before each program command.
 //
 // Bits that do not take are programmed twice more, alone; then the error is a
@@ -62,13 +62,7 @@ func Execute(ctx context.Context, regs Registers, t Timing, b Burn) (observed Wo
 	if err := c.prepare(ctx); err != nil {
 		return Words{}, fmt.Errorf("burn %s: %w", b.Name(), err)
 	}
-	// Before a key is hidden it is sensed as often as after it was burnt: a marginal
-	// bit in it would be out of reach afterwards.
-	rounds := 1
-	if b.stage == StageHide {
-		rounds = senses
-	}
-	seen, err := c.observe(ctx, c.words, b.keyBlock, rounds)
+	seen, err := c.find(ctx, b)
 	if err != nil {
 		return Words{}, fmt.Errorf("burn %s: %w", b.Name(), err)
 	}
@@ -80,6 +74,21 @@ func Execute(ctx context.Context, regs Registers, t Timing, b Burn) (observed Wo
 		return seen.always, fmt.Errorf("burn %s: %w", b.Name(), err)
 	}
 	return c.burn(ctx, b, seen.always, missing)
+}
+
+// find looks at the chip before b. Before a key is hidden it is sensed as often as after
+// it was burnt: a marginal bit in it would be out of reach afterwards. So are bits of b
+// that are set already: a pulse that was cut short leaves such.
+func (c controller) find(ctx context.Context, b Burn) (observation, error) {
+	rounds := 1
+	if b.stage == StageHide {
+		rounds = senses
+	}
+	seen, err := c.observe(ctx, c.words, b.keyBlock, rounds)
+	if err != nil || without(b.wanted(), seen.ever[b.block]) == b.wanted() {
+		return seen, err
+	}
+	return c.sense(ctx, seen, b.block, senses-1)
 }
 
 // executable refuses burns that were not planned to be executed.
@@ -103,6 +112,15 @@ func (b Burn) wanted() [8]uint32 {
 		return b.key.Reveal()
 	}
 	return b.bits
+}
+
+// done is what the fuses read as when the burn is done on a chip that reads as have.
+func (b Burn) done(have Words) Words {
+	have[b.block] = join(have[b.block], b.wanted())
+	if b.stage == StageHide {
+		have[b.keyBlock] = [8]uint32{}
+	}
+	return have
 }
 
 // allowed checks a burn against the chip and returns the bits it still lacks.
@@ -129,7 +147,7 @@ func (b Burn) allowed(seen observation) (missing [8]uint32, err error) {
 	}
 	if b.stage == StageHide {
 		if seen.always[b.keyBlock] != seen.ever[b.keyBlock] {
-			return missing, fmt.Errorf("BLOCK%d has marginal bits: %w", b.keyBlock, ErrUnstable)
+			return missing, fmt.Errorf("BLOCK%d: %w", b.keyBlock, ErrMarginal)
 		}
 		_, err = Compare(have, b.keyBlock, b.key)
 	}
@@ -162,7 +180,10 @@ func (c controller) burn(ctx context.Context, b Burn, have Words, missing [8]uin
 	defer func() { err = errors.Join(err, c.clear(ctx, full)) }()
 
 	observed = have
-	asLast := func(ctx context.Context) (Words, error) { return c.wordsFrom(ctx, observed) }
+	// Read back against what the burn should have made of the fuses, not against what
+	// they were: a question that goes astray on the line is answered with zeros, which
+	// is what most of them were.
+	asBurnt := func(ctx context.Context) (Words, error) { return c.wordsFrom(ctx, b.done(observed)) }
 	var lost error // what became of the answers to the program commands
 	for range maxPrograms {
 		sent, err := c.program(ctx, b.chip, b.block, missing)
@@ -171,7 +192,7 @@ func (c controller) burn(ctx context.Context, b Burn, have Words, missing [8]uin
 		}
 		full = []int{b.block} // loading it has emptied the others
 		lost = errors.Join(lost, err)
-		seen, err := c.observe(ctx, asLast, b.block, senses)
+		seen, err := c.observe(ctx, asBurnt, b.block, senses)
 		if err != nil {
 			return observed, fmt.Errorf("burn %s: %w", b.Name(), errors.Join(err, lost))
 		}

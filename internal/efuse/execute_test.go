@@ -331,7 +331,7 @@ func TestMarginalBit(t *testing.T) {
 	}
 	chip = newFake(t).powerOn(held)
 	chip.marginal = map[[3]int]int{{1, word, bit}: 5}
-	if _, err := Execute(t.Context(), chip, timing40(t), burns[0]); !errors.Is(err, ErrUnstable) || chip.programs != 0 {
+	if _, err := Execute(t.Context(), chip, timing40(t), burns[0]); !errors.Is(err, ErrMarginal) || chip.programs != 0 {
 		t.Errorf("a marginal key was hidden: %v after %d programs", err, chip.programs)
 	}
 }

@@ -21,6 +21,14 @@ const ImageSize = (7 + 3*8) * 4
 // it, as text or JSON, shows BLOCK0 and BLOCK3 only; Bytes gives everything.
 type Words [4][8]uint32
 
+// Without returns the bits set in w and not in other.
+func (w Words) Without(other Words) (out Words) {
+	for block := range w {
+		out[block] = without(w[block], other[block])
+	}
+	return out
+}
+
 // blockLen is the number of words of a block.
 func blockLen(block int) int {
 	if block == 0 {

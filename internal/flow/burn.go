@@ -31,7 +31,7 @@ func (r *runner) keySteps(block int) []Step {
 func (r *runner) keyStep(block int) Step {
 	name := fmt.Sprintf("burn BLOCK%d", block)
 	return Step{
-		Name: name, Burns: true, Cost: burnCost, Fault: fault.ReadBack,
+		Name: name, Burns: true, Twice: true, Cost: burnCost, Fault: fault.ReadBack,
 		Check: func(ctx context.Context) (State, error) {
 			if err := r.freshWords(ctx); err != nil {
 				return Needed, err
@@ -90,7 +90,7 @@ func (r *runner) stageStep(name string, stage efuse.Stage, block int) Step {
 		return Done, nil
 	}
 	return Step{
-		Name: name, Burns: true, Cost: burnCost, Fault: fault.ReadBack,
+		Name: name, Burns: true, Twice: true, Cost: burnCost, Fault: fault.ReadBack,
 		Check: func(ctx context.Context) (State, error) { return planned(ctx, r.freshWords) },
 		Do:    func(ctx context.Context) error { return r.burn(ctx, name, stage, block) },
 		Verify: func(ctx context.Context) error {
@@ -128,7 +128,7 @@ func (r *runner) burn(ctx context.Context, step string, stage efuse.Stage, block
 	}
 	observed, burnErr := efuse.Execute(ctx, r.dev, r.timing, b)
 	if burnErr == nil || burnShows(burnErr) {
-		r.words = observed
+		r.words, r.weak = observed, r.weak.Without(observed)
 		err = r.observe(ctx, id, step, b, facts, burnErr == nil)
 	}
 	return errors.Join(burnErr, err)
@@ -173,6 +173,19 @@ func (r *runner) observe(ctx context.Context, id int64, step string, b efuse.Bur
 		return asFault(step, err, fault.Database)
 	}
 	return nil
+}
+
+// cutBlocks is the blocks whose last burn by the station was cut, or was seen by a run
+// that was cut before it could burn the rest.
+func (r *runner) cutBlocks(ctx context.Context) (blocks []int, err error) {
+	burns, err := r.cfg.Records.Burns(ctx, r.unit.ID)
+	for _, b := range burns {
+		blocks = slices.DeleteFunc(blocks, func(block int) bool { return block == b.Block })
+		if !b.OK && b.Step != letEncrypt {
+			blocks = append(blocks, b.Block)
+		}
+	}
+	return blocks, err
 }
 
 // settleBurns closes the intents of a run that was cut inside a burn, with what
@@ -270,11 +283,12 @@ func (r *runner) take(ctx context.Context, read func(context.Context, efuse.Regi
 	return r.see(w)
 }
 
-// see takes w for the fuses of the unit, unless they are another chip's.
+// see takes w for the fuses of the unit, unless they are another chip's. Bits that are
+// known to be half burnt count as not burnt until a burn has shown them.
 func (r *runner) see(w efuse.Words) error {
 	if r.mac != "" && (w[0][1] != r.words[0][1] || w[0][2] != r.words[0][2]) {
 		return fmt.Errorf("the work began on %s: %w", r.mac, esptool.ErrOtherChip)
 	}
-	r.words = w
+	r.words = w.Without(r.weak)
 	return nil
 }

@@ -70,11 +70,19 @@ func (r *runner) resume(ctx context.Context) error {
 		return err
 	}
 	r.holds = true
+	cut, err := r.cutBlocks(ctx)
+	if err != nil {
+		return err
+	}
 	// A session that was cut may have burnt what the chip has not loaded since.
-	words, err := efuse.Reload(ctx, r.dev, r.timing)
+	words, marginal, err := efuse.Reload(ctx, r.dev, r.timing, cut...)
+	if err == nil {
+		err = r.dev.SameChip(ctx)
+	}
 	if err != nil {
 		return asFault("classify", err, fault.LinkLost)
 	}
+	r.weak = marginal
 	if err := r.see(words); err != nil {
 		return err
 	}

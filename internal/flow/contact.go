@@ -29,7 +29,7 @@ var (
 func (r *runner) contact() []Step {
 	return []Step{
 		{Name: "connect", Check: always, Do: r.connect, Fault: fault.NoAnswer, Cost: time.Second},
-		{Name: "identify", Check: always, Do: r.identify, Fault: fault.LinkLost, Cost: time.Second},
+		{Name: "identify", Twice: true, Check: always, Do: r.identify, Fault: fault.LinkLost, Cost: time.Second},
 	}
 }
 

@@ -52,6 +52,7 @@ var codes = []struct {
 	{errMAC, fault.BadMAC},
 	{errCrystal, fault.WrongCrystal},
 	{efuse.ErrUnstable, fault.BadMAC},
+	{efuse.ErrMarginal, fault.BadMAC},
 	{efuse.ErrMAC, fault.BadMAC},
 	{efuse.ErrRevision, fault.WrongRevision},
 	{efuse.ErrCrystal, fault.WrongCrystal},

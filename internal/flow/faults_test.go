@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -244,6 +245,78 @@ func TestUnitChangedMidway(t *testing.T) {
 				}
 				if c := second.Counters(); c.Burns+c.Erases+c.Programs > 0 {
 					t.Errorf("the second unit was written to: %+v", c)
+				}
+			})
+		})
+	}
+}
+
+// swappedAt is a slot whose unit is changed right before the write with this number.
+type swappedAt struct {
+	handSlot
+	second esptool.Port
+	at, n  int
+}
+
+func (s *swappedAt) Write(p []byte) (int, error) {
+	if s.n++; s.n == s.at {
+		s.Port = s.second
+	}
+	return s.handSlot.Port.Write(p)
+}
+
+// TestUnitChangedWhileItIsClassified changes the unit between any two commands of the
+// contact with a unit that was begun, and with one whose flash is write-protected. The
+// words of two units, or a flash that was never attached, blame neither.
+func TestUnitChangedWhileItIsClassified(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	protected := smallChip()
+	protected.FlashStatus = 0x1C
+	for _, c := range []struct {
+		name  string
+		first simulator.Config
+		code  fault.Code // of the first unit, if it is not changed
+		last  int        // write of the contact
+	}{{"begun", smallChip(), fault.Interrupted, 260}, {"write-protected", protected, fault.FlashProtected, 210}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				changed := 0
+				for _, at := range sample(numbers(c.last), 60) {
+					r := newRigWith(t, release, j, c.first)
+					if c.code == fault.Interrupted {
+						r.stopAt(flow.BurnObserved, "burn BLOCK1") // and compared, not hidden yet
+					}
+					other := smallChip()
+					other.MAC[5]++
+					second := simulator.New(other)
+					hold(t, second)
+					slot := &swappedAt{second: lasting{second}, at: at}
+					r.port = func(p esptool.Port) esptool.Port {
+						slot.Port = p
+						return slot
+					}
+					ctx, cancel := context.WithCancel(t.Context())
+					r.sink = func(ev flow.Event) {
+						if ev.Kind == flow.StepStarted && ev.Step != "connect" && ev.Step != "identify" {
+							cancel() // the contact is over
+						}
+					}
+					res := r.runContext(ctx)
+					cancel()
+					if slot.n < at && res.Code != c.code {
+						t.Errorf("not changed, and the run ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+					}
+					if res.Code == fault.UnitChanged {
+						changed++
+					}
+					if slot.n >= at && res.Verdict != string(fault.Error) && res.Code != c.code {
+						t.Errorf("changed at write %d: %s %s: %v", at, res.Verdict, res.Code, res.Err)
+					}
+				}
+				if changed == 0 {
+					t.Error("no change was noticed")
 				}
 			})
 		})

@@ -149,11 +149,14 @@ func (r *runner) finish(ctx context.Context, err error) Result {
 	default:
 		r.explain(&res, r.superseded(ctx, err))
 	}
-	if note := r.conclude(ctx, res); note != nil {
-		if res.Err != nil {
-			note = errors.Join(res.Err, note) // the first says what it is called
+	if told, err := r.conclude(ctx, res); err != nil {
+		// The first says what it is called: a verdict on the unit only where it is on
+		// record. One that is nowhere is the station's fault before it is the unit's.
+		both := []error{err, res.Err}
+		if told || res.Verdict == string(fault.Error) && res.Err != nil {
+			both = []error{res.Err, err}
 		}
-		r.explain(&res, note)
+		r.explain(&res, errors.Join(both...))
 	}
 	r.announce(ctx, res)
 	return res
@@ -205,10 +208,10 @@ func setAside(res Result) bool {
 }
 
 // conclude records a verdict other than PASS, and parks the unit where a person
-// must decide.
-func (r *runner) conclude(ctx context.Context, res Result) error {
+// must decide. told says that the verdict is on record, also beside an error.
+func (r *runner) conclude(ctx context.Context, res Result) (told bool, err error) {
 	if !r.recorded || r.passed {
-		return nil
+		return false, nil
 	}
 	reason := ""
 	if res.Err != nil { // without the code, which is kept beside it
@@ -220,16 +223,14 @@ func (r *runner) conclude(ctx context.Context, res Result) error {
 			MAC: r.mac, RunID: r.cfg.RunID, Code: string(res.Code), Reason: reason, At: r.cfg.Now(),
 		})
 	}
-	err := r.cfg.Records.FinishRun(ctx, records.Finish{
+	err = r.cfg.Records.FinishRun(ctx, records.Finish{
 		RunID: r.cfg.RunID, At: r.cfg.Now(), Verdict: records.Verdict(res.Verdict), Code: string(res.Code), Reason: reason, MAC: r.tried(res),
 	})
-	if err == nil {
+	told = err == nil
+	if told {
 		parked = errors.Join(parked, r.usedUp(ctx, res))
 	}
-	if err := errors.Join(parked, err); err != nil {
-		return asFault("record", err, fault.Database)
-	}
-	return nil
+	return told, asFault("record", errors.Join(parked, err), fault.Database)
 }
 
 // usedUp sets a unit aside that has failed as often as it may. The verdict of this run

@@ -114,20 +114,24 @@ func TestFlashBehindShutDoors(t *testing.T) {
 	})
 }
 
-// stopAfter runs the unit up to the end of a step and takes the power away.
-func (r *rig) stopAfter(step string) {
+// stopAfter runs the unit up to the end of a step, which may be told of when the next
+// burn has begun.
+func (r *rig) stopAfter(step string) { r.stopAt(flow.StepPassed, step) }
+
+// stopAt runs the unit up to an event of a step, or the end of a burn that is under way.
+func (r *rig) stopAt(kind, step string) {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())
 	defer cancel()
 	r.sink = func(ev flow.Event) {
-		if ev.Kind == flow.StepPassed && ev.Step == step {
+		if ev.Kind == kind && ev.Step == step {
 			cancel()
 		}
 	}
 	res := r.runContext(ctx)
 	r.sink = nil
 	if res.Code != "E902" {
-		r.t.Fatalf("stopped after %s, the run ended as %s %s: %v", step, res.Verdict, res.Code, res.Err)
+		r.t.Fatalf("stopped at %s, the run ended as %s %s: %v", step, res.Verdict, res.Code, res.Err)
 	}
 }
 

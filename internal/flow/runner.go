@@ -68,6 +68,7 @@ type runner struct {
 	flash  esptool.FlashID
 	timing efuse.Timing
 	words  efuse.Words // as last read
+	weak   efuse.Words // bits that a cut burn left half done: not burnt, whatever is read
 	asked  int         // commands that had been sent by then
 
 	mac     string
@@ -96,7 +97,7 @@ func Run(ctx context.Context, cfg Config) Result {
 	r := &runner{cfg: cfg, progress: newMeter(nil)}
 	defer r.close()
 	err := r.work(ctx)
-	return r.finish(ctx, err)
+	return r.finish(ctx, r.whose(ctx, err))
 }
 
 func (r *runner) close() {

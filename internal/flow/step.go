@@ -3,8 +3,10 @@ package flow
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
+	"provision/internal/efuse"
 	"provision/internal/fault"
 )
 
@@ -31,6 +33,9 @@ type Step struct {
 	// Burns is set for steps that program eFuses: they cannot be undone, and an
 	// interruption waits for their read-back.
 	Burns bool
+	// Twice is set for a step that looks at fuses: what it would blame the unit for has
+	// to be seen twice, unless it is a marginal bit, which was heard of often enough.
+	Twice bool
 	// Closing is set for a step that an interruption may not come before: what is
 	// done must not go unrecorded.
 	Closing bool
@@ -49,6 +54,18 @@ const BurnLimit = 60 * time.Second
 
 // step runs s on the unit: nothing if it is already done.
 func (r *runner) step(ctx context.Context, s Step) error {
+	started := false
+	err := r.attempt(ctx, s, &started)
+	if s.Twice && blames(err, fault.Part, fault.Fuse) && !errors.Is(err, efuse.ErrMarginal) {
+		if err = r.secondLook(ctx, s, err); err == nil {
+			err = r.attempt(ctx, s, &started)
+		}
+	}
+	return err
+}
+
+// attempt is a step, once. started says that an earlier attempt has told of its start.
+func (r *runner) attempt(ctx context.Context, s Step, started *bool) error {
 	if err := context.Cause(ctx); err != nil && !s.Closing {
 		return r.fault(s, err)
 	}
@@ -63,22 +80,33 @@ func (r *runner) step(ctx context.Context, s Step) error {
 	if err != nil {
 		return r.fault(s, err)
 	}
-	if state == Done {
+	if state == Done && !*started {
 		return r.emit(ctx, Event{Kind: StepSkipped, Step: s.Name, Text: "already done", Work: r.progress.skip(s, r.cfg.Now())})
 	}
-	if err := r.emit(ctx, Event{Kind: StepStarted, Step: s.Name, Work: r.progress.start(s, r.cfg.Now())}); err != nil {
-		return err
-	}
-	if err := s.Do(ctx); err != nil {
-		return r.fault(s, err)
-	}
-	if s.Verify != nil {
-		if err := s.Verify(ctx); err != nil {
-			return r.fault(s, err)
+	if !*started {
+		if err := r.emit(ctx, Event{Kind: StepStarted, Step: s.Name, Work: r.progress.start(s, r.cfg.Now())}); err != nil {
+			return err
 		}
+		*started = true
+	}
+	if err := r.perform(ctx, s, state); err != nil {
+		return r.fault(s, err)
 	}
 	r.note(Event{Kind: StepPassed, Step: s.Name, Work: r.progress.finish(s, r.cfg.Now())}) // shown with what comes next
 	return nil
+}
+
+// perform does what Check found to be needed, and verifies it.
+func (r *runner) perform(ctx context.Context, s Step, state State) error {
+	if state == Needed {
+		if err := s.Do(ctx); err != nil {
+			return err
+		}
+	}
+	if s.Verify == nil {
+		return nil
+	}
+	return s.Verify(ctx)
 }
 
 // fault gives err the step's name and a code: its own, else the one the cause

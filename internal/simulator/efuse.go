@@ -49,11 +49,19 @@ type efuseController struct {
 	running   uint32 // command bits still to be seen once in CMD
 	apbMHz    int    // in the loader the APB clock is the crystal
 
-	weak map[fuseBit]int // programs a weak fuse still needs before it gives way
+	weak  map[fuseBit]*weakness
+	loads int // of the fuses, so far
 	// burning is asked at each program pulse that would change something: which
 	// of the bits take, and whether the power goes in the middle of it.
 	burning func(changing []fuseBit) (taken []fuseBit, cut bool)
 	changed func(Fuses) // the metal has changed: keep it
+}
+
+// weakness is what keeps a fuse from giving way.
+type weakness struct {
+	pulses   int  // it still needs
+	marginal bool // once pulsed, it shows at every other load
+	struck   bool
 }
 
 // fuseBit names one fuse.
@@ -72,8 +80,21 @@ func (e *efuseController) reset() {
 
 // reload makes the protection bits effective and refreshes RDATA.
 func (e *efuseController) reload() {
-	e.shown, e.decStatus = readable(e.fuses)
-	e.wrDis = e.fuses.wrDis()
+	sensed := e.sense()
+	e.shown, e.decStatus = readable(sensed)
+	e.wrDis = sensed.wrDis()
+}
+
+// sense is the fuses as a load finds them.
+func (e *efuseController) sense() Fuses {
+	e.loads++
+	sensed := e.fuses
+	for f, w := range e.weak {
+		if w.marginal && w.struck && e.loads%2 == 0 {
+			sensed[f.Block][f.Bit/32] |= 1 << (f.Bit % 32)
+		}
+	}
+	return sensed
 }
 
 // readReg reads the register at an offset from efuseBase.
@@ -169,8 +190,9 @@ func (e *efuseController) program() (cut bool) {
 	}
 	taken, cut := e.burning(changing)
 	for _, f := range taken {
-		if e.weak[f] > 1 {
-			e.weak[f]--
+		if w := e.weak[f]; w != nil && w.pulses > 1 {
+			w.pulses--
+			w.struck = true
 			continue
 		}
 		e.fuses[f.Block][f.Bit/32] |= 1 << (f.Bit % 32)

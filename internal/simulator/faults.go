@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -47,6 +48,9 @@ type CutBurn struct {
 type WeakBit struct {
 	Block, Bit int // Bit counts from the LSB of word 0
 	Programs   int // pulses it needs; 0: two
+	// Marginal makes it show at every other load of the fuses, from its first pulse to
+	// the one that it needs.
+	Marginal bool
 }
 
 const defaultLateness = 50 * time.Millisecond
@@ -172,13 +176,10 @@ func (in *injector) programming() bool {
 }
 
 // weak lists the weak fuses as the controller wants them.
-func (in *injector) weak() map[fuseBit]int {
-	m := map[fuseBit]int{}
+func (in *injector) weak() map[fuseBit]*weakness {
+	m := map[fuseBit]*weakness{}
 	for _, w := range in.faults.WeakBits {
-		m[fuseBit{w.Block, w.Bit}] = max(w.Programs, 0)
-		if w.Programs == 0 {
-			m[fuseBit{w.Block, w.Bit}] = 2
-		}
+		m[fuseBit{w.Block, w.Bit}] = &weakness{pulses: cmp.Or(max(w.Programs, 0), 2), marginal: w.Marginal}
 	}
 	return m
 }

@@ -14,7 +14,7 @@ var ErrFaultSpec = errors.New("not a fault")
 
 // faultForms are the texts ParseFaults understands.
 const faultForms = `cut-wire:N unplug:N hang:N cut-burn:K:0xMASK cut-burn:K:SEED cut-erase:N cut-program:N ` +
-	`lose:RATE:SEED garble:RATE:SEED dup:RATE:SEED late:RATE:SEED[:MILLISECONDS] weak-bit:BLOCK:BIT[:PROGRAMS] worn-sector:ADDRESS`
+	`lose:RATE:SEED garble:RATE:SEED dup:RATE:SEED late:RATE:SEED[:MILLISECONDS] weak-bit:BLOCK:BIT[:PROGRAMS] marginal-bit:BLOCK:BIT[:PROGRAMS] worn-sector:ADDRESS`
 
 // ParseFaults reads faults from text, one each, several separated by commas or
 // spaces: "cut-wire:1200", "cut-burn:3:0x5", "lose:0.001:42,worn-sector:0x10000".
@@ -60,7 +60,9 @@ func (f *Faults) parse(spec string) error {
 			f.LateBy = time.Duration(p.number(60_000)) * time.Millisecond
 		}
 	case "weak-bit":
-		f.WeakBits = append(f.WeakBits, p.weakBit())
+		f.WeakBits = append(f.WeakBits, p.weakBit(false))
+	case "marginal-bit":
+		f.WeakBits = append(f.WeakBits, p.weakBit(true))
 	case "worn-sector":
 		f.WornSectors = append(f.WornSectors, uint32(p.number(16<<20-1)))
 	default:
@@ -133,8 +135,8 @@ func (p *specParser) cutBurn() CutBurn {
 	return c
 }
 
-func (p *specParser) weakBit() WeakBit {
-	w := WeakBit{Block: int(p.number(3)), Bit: int(p.number(255))}
+func (p *specParser) weakBit(marginal bool) WeakBit {
+	w := WeakBit{Block: int(p.number(3)), Bit: int(p.number(255)), Marginal: marginal}
 	if len(p.args) > 0 {
 		w.Programs = int(p.number(1000))
 	}

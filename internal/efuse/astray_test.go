@@ -1,0 +1,72 @@
+package efuse
+
+import (
+	"context"
+	"testing"
+)
+
+// strayed answers the question for one register with zeros, once, when on says so: the
+// question was garbled on its way and went to an address where nothing is.
+type strayed struct {
+	*fakeChip
+	addr uint32
+	on   func() bool
+	done bool
+}
+
+func (s *strayed) ReadReg(ctx context.Context, addr uint32) (uint32, error) {
+	v, err := s.fakeChip.ReadReg(ctx, addr)
+	if addr == s.addr && !s.done && s.on() {
+		s.done = true
+		return 0, err
+	}
+	return v, err
+}
+
+// TestQuestionAstray: zeros for a register that was zero before the burn are no reason
+// to say that nothing was burnt, at any register of any burn.
+func TestQuestionAstray(t *testing.T) {
+	goal := releaseGoal(t)
+	for block := range 4 {
+		for i := range blockLen(block) {
+			have, proven := blankChip(), Proven{}
+			for {
+				burns, err := Plan(have, goal, proven)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(burns) == 0 {
+					break
+				}
+				chip := newFake(t).powerOn(have)
+				line := &strayed{fakeChip: chip, addr: readBase[block] + 4*uint32(i), on: func() bool { return chip.programs > 0 }}
+				have, err = Execute(t.Context(), line, timing40(t), burns[0])
+				if err != nil || chip.programs != 1 || have.Bytes() != chip.rdata.Bytes() {
+					t.Fatalf("BLOCK%d word %d, burn %s: %d programs: %v", block, i, burns[0].Name(), chip.programs, err)
+				}
+				if b := burns[0]; b.stage == StageKey {
+					proof, err := Compare(have, b.block, b.key)
+					if err != nil {
+						t.Fatal(err)
+					}
+					proven = proven.And(proof)
+				}
+			}
+		}
+	}
+}
+
+// TestStillAtIt: a program command is not taken for done because one question for it
+// went astray. The fake refuses a command while another is running.
+func TestStillAtIt(t *testing.T) {
+	burns, err := Plan(blankChip(), releaseGoal(t), Proven{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chip := newFake(t).powerOn(blankChip())
+	chip.busyFor = 5
+	line := &strayed{fakeChip: chip, addr: regCmd, on: func() bool { return chip.programs > 0 }}
+	if _, err := Execute(t.Context(), line, timing40(t), burns[0]); err != nil || chip.programs != 1 {
+		t.Errorf("%d programs: %v", chip.programs, err)
+	}
+}
