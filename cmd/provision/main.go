@@ -27,9 +27,10 @@ func main() {
 }
 
 // stopSignals are those that end the work in order, as Ctrl-C does: a terminal that
-// is closed too, unless the program was told to outlive it (nohup).
+// is closed too, unless the program was told to outlive it (nohup), and Ctrl-\, which
+// would leave a burn that nobody looked at and print what the stack holds.
 func stopSignals() []os.Signal {
-	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	list := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT}
 	if !signal.Ignored(syscall.SIGHUP) {
 		list = append(list, syscall.SIGHUP)
 	}

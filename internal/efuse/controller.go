@@ -87,7 +87,10 @@ func (c controller) reload(ctx context.Context) error {
 // that chip and no other (ErrOtherChip). The command itself is sent once, whatever
 // becomes of its answer. sent tells whether it may have reached the chip: then err
 // is no verdict and only reloading tells.
-func (c controller) program(ctx context.Context, chip chipID, block int, bits [8]uint32) (sent bool, err error) {
+//
+// Here and in load, which wait for the line, the bits come by reference: the dump of a
+// crash prints what is handed over by value.
+func (c controller) program(ctx context.Context, chip chipID, block int, bits *[8]uint32) (sent bool, err error) {
 	if err := c.load(ctx, block, bits); err != nil {
 		return false, err
 	}
@@ -121,7 +124,7 @@ func (c controller) over(ctx context.Context) error {
 // is checks that the chip at the other end of the line is still that one.
 func (c controller) is(ctx context.Context, chip chipID) error {
 	for i, want := range chip {
-		v, err := c.confirm(ctx, readBase[0]+4*uint32(i+1), want)
+		v, err := c.confirm(ctx, readBase[0]+4*uint32(i+1), &want)
 		if err != nil {
 			return err
 		}
@@ -134,9 +137,9 @@ func (c controller) is(ctx context.Context, chip chipID) error {
 
 // load puts bits into the WDATA registers of one block and zeros into those of all
 // others, because one command burns whatever any of them holds.
-func (c controller) load(ctx context.Context, block int, bits [8]uint32) error {
+func (c controller) load(ctx context.Context, block int, bits *[8]uint32) error {
 	var data Words
-	data[block] = bits
+	data[block] = *bits
 	var addrs, values []uint32
 	for b := range data {
 		for i := range blockLen(b) {
@@ -190,7 +193,7 @@ func (c controller) sense(ctx context.Context, seen observation, block, times in
 			return observation{}, err
 		}
 		for i := range blockLen(block) {
-			v, err := c.confirm(ctx, readBase[block]+4*uint32(i), known[block][i])
+			v, err := c.confirm(ctx, readBase[block]+4*uint32(i), &known[block][i])
 			if err != nil {
 				return observation{}, fmt.Errorf("read BLOCK%d: %w", block, err)
 			}

@@ -186,7 +186,7 @@ func (c controller) burn(ctx context.Context, b Burn, have Words, missing [8]uin
 	asBurnt := func(ctx context.Context) (Words, error) { return c.wordsFrom(ctx, b.done(observed)) }
 	var lost error // what became of the answers to the program commands
 	for range maxPrograms {
-		sent, err := c.program(ctx, b.chip, b.block, missing)
+		sent, err := c.program(ctx, b.chip, b.block, &missing)
 		if !sent {
 			return observed, fmt.Errorf("burn %s: %w", b.Name(), err)
 		}

@@ -97,10 +97,11 @@ func (l link) steady(ctx context.Context, addr uint32) (uint32, error) {
 }
 
 // confirm reads a register that should hold want; anything else has to be read
-// twice to be believed.
-func (l link) confirm(ctx context.Context, addr, want uint32) (uint32, error) {
+// twice to be believed. want comes by reference, as the bits of program do: it may be a
+// word of a key.
+func (l link) confirm(ctx context.Context, addr uint32, want *uint32) (uint32, error) {
 	v, err := l.read(ctx, addr)
-	if err != nil || v == want {
+	if err != nil || v == *want {
 		return v, err
 	}
 	return l.steady(ctx, addr)
@@ -113,7 +114,7 @@ func (l link) words(ctx context.Context) (Words, error) {
 
 // wordsFrom reads every RDATA register of a chip that held known.
 func (l link) wordsFrom(ctx context.Context, known Words) (Words, error) {
-	return l.each(ctx, func(addr uint32, block, i int) (uint32, error) { return l.confirm(ctx, addr, known[block][i]) })
+	return l.each(ctx, func(addr uint32, block, i int) (uint32, error) { return l.confirm(ctx, addr, &known[block][i]) })
 }
 
 // each has read read every RDATA register.

@@ -1,8 +1,11 @@
 package efuse
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"runtime/debug"
 	"strings"
 	"testing"
 )
@@ -42,5 +45,58 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 	if have.Public()[1] != [8]uint32{} {
 		t.Error("Public keeps a key")
+	}
+}
+
+// traced keeps what a crash at any access would print.
+type traced struct {
+	*fakeChip
+	dumps []string
+}
+
+func (c *traced) ReadReg(ctx context.Context, addr uint32) (uint32, error) {
+	c.dumps = append(c.dumps, string(debug.Stack()))
+	return c.fakeChip.ReadReg(ctx, addr)
+}
+
+func (c *traced) WriteReg(ctx context.Context, addr, value uint32) error {
+	c.dumps = append(c.dumps, string(debug.Stack()))
+	return c.fakeChip.WriteReg(ctx, addr, value)
+}
+
+// TestNoKeyInADump: wherever the burn of a key waits for the line, no argument in the
+// dump of a crash is a word of it. Values that the runtime marks as no longer sure are
+// left out: what an earlier call left on the stack is beyond a caller's reach. So are
+// the chip's own calls, which get the words one by one.
+func TestNoKeyInADump(t *testing.T) {
+	goal := releaseGoal(t)
+	burns, err := Plan(blankChip(), goal, Proven{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chip := &traced{fakeChip: newFake(t).powerOn(blankChip())}
+	if _, err := Execute(t.Context(), chip, timing40(t), burns[0]); err != nil {
+		t.Fatal(err)
+	}
+	leaks, chips := map[string]int{}, 0
+	for _, dump := range chip.dumps {
+		for line := range strings.Lines(dump) {
+			for _, word := range goal.Block1.Reveal() {
+				argument := regexp.MustCompile(fmt.Sprintf(`\b%#x[,})]`, word))
+				switch called, _, _ := strings.Cut(line, "({"); {
+				case !argument.MatchString(line):
+				case strings.Contains(line, "traced"):
+					chips++
+				default:
+					leaks[called]++
+				}
+			}
+		}
+	}
+	if len(leaks) > 0 {
+		t.Errorf("words of the key are arguments of %v", leaks)
+	}
+	if chips == 0 {
+		t.Error("the dumps show no arguments: this test would find nothing")
 	}
 }

@@ -137,7 +137,8 @@ func (o tool) burn(block int, mask, want [8]uint32, stored func([8]uint32) [8]ui
 	if name := frozenBy(have, block, missing); name != "" {
 		return ErrWriteProtected
 	}
-	if sent, err := o.c.program(ctx, have.chip(), block, stored(missing)); !sent || err != nil {
+	coded := stored(missing)
+	if sent, err := o.c.program(ctx, have.chip(), block, &coded); !sent || err != nil {
 		return err
 	}
 	return o.c.reload(ctx)
