@@ -1,14 +1,17 @@
 package flow_test
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"provision/internal/esptool"
 	"provision/internal/flow"
 	"provision/internal/job"
+	"provision/internal/records"
 	"provision/internal/simulator"
 	"provision/internal/station"
 )
@@ -263,4 +266,36 @@ func mustPattern(t *testing.T, text string) station.LinePattern {
 	profile, err := station.Parse([]byte(p), "station.toml")
 	check(t, err)
 	return profile.BootCheck.Expect
+}
+
+// TestCompleteIsNeverUsedUp: a finished unit that is put, again and again, where another
+// policy asks for more, or where its contacts are bad, stays what it is: finished.
+func TestCompleteIsNeverUsedUp(t *testing.T) {
+	t.Parallel()
+	j, more := newJob(t, encryptionOnly), newJob(t, release)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, encryptionOnly, j)
+		r.mustRun("PASS", "")
+		try := func(job *job.Job, open func(context.Context) (esptool.Port, error)) flow.Result {
+			cfg := r.config()
+			cfg.Job, cfg.Attempts, cfg.MAC = job, 3, r.mac()
+			if open != nil {
+				cfg.Open = open
+			}
+			return flow.Run(t.Context(), cfg)
+		}
+		missing := func(context.Context) (esptool.Port, error) { return nil, esptool.ErrPortMissing }
+		for range 4 {
+			if res := try(more, nil); res.Verdict != "PARK" || res.Code != "E209" {
+				t.Fatalf("under another policy it ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+			}
+			if res := try(j, missing); res.Code != "E104" {
+				t.Fatalf("without a port it ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+			}
+		}
+		if u := r.unit(); u.State != records.StateComplete {
+			t.Errorf("the unit is %s: %s %s", u.State, u.ParkCode, u.ParkReason)
+		}
+		r.mustRun("DONE", "")
+	})
 }

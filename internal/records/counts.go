@@ -14,6 +14,9 @@ const trendLength = 20
 // interrupted is the code of a run that somebody stopped: nothing failed.
 const interrupted = "E902"
 
+// unitChanged is the code of a run whose unit was taken out for another one.
+const unitChanged = "E109"
+
 // Counts are the counters of a shift at one station, over its runs that started
 // then and are finished. Units are counted by MAC, attempts by run.
 type Counts struct {
@@ -225,7 +228,9 @@ func (s *Store) LastHour(ctx context.Context, station string, now time.Time) (in
 // Attempts returns how often a MAC (any notation) was tried in vain since it last
 // passed or was last released: runs that ended in FAIL, ERROR or PARK for what may be
 // the unit's fault or its contact's. Identity, records, profiles and the station
-// itself (E5xx, E6xx, E8xx, E9xx) say nothing of the unit.
+// itself (E5xx, E6xx, E8xx, E9xx) say nothing of the unit, and that it was taken out
+// (E109) nothing either. A unit that is complete has none: nothing is tried on it any
+// more, and what is said of it then is what somebody typed, or the profile at hand (E209).
 func (s *Store) Attempts(ctx context.Context, mac string) (int, error) {
 	mac, err := ParseMAC(mac)
 	if err != nil {
@@ -237,7 +242,8 @@ func (s *Store) Attempts(ctx context.Context, mac string) (int, error) {
 }
 
 const attempts = `SELECT count(*) FROM runs WHERE mac = ?1
-	AND verdict IN ('FAIL', 'ERROR', 'PARK') AND code NOT GLOB 'E[5689][0-9][0-9]'
+	AND verdict IN ('FAIL', 'ERROR', 'PARK') AND code <> '` + unitChanged + `' AND code NOT GLOB 'E[5689][0-9][0-9]'
+	AND NOT EXISTS (SELECT 1 FROM units WHERE mac = ?1 AND completed_at IS NOT NULL)
 	AND finished_at > (SELECT coalesce(max(at), '') FROM (
 		SELECT at FROM parkings WHERE mac = ?1 AND action = 'release'
 		UNION ALL SELECT finished_at FROM runs WHERE mac = ?1 AND verdict = 'PASS'))`

@@ -197,6 +197,9 @@ func (s *Store) Attempts(ctx context.Context, mac string) (int, error) {
 	}
 	n := 0
 	err = s.read(ctx, func(r *Rows) error {
+		if u := r.byMAC(mac); u != nil && !u.CompletedAt.IsZero() {
+			return nil
+		}
 		since := r.lastGood(mac)
 		for _, run := range r.Runs {
 			vain := run.Verdict == records.Fail || run.Verdict == records.Error || run.Verdict == records.Park
@@ -224,10 +227,11 @@ func (r *Rows) lastGood(mac string) (at time.Time) {
 	return at
 }
 
-// ofTheStation reports whether a code says nothing of the unit: E5xx, E6xx, E8xx, E9xx.
+// ofTheStation reports whether a code says nothing of the unit: E5xx, E6xx, E8xx, E9xx,
+// and that it was taken out.
 func ofTheStation(code string) bool {
 	digit := func(c byte) bool { return c >= '0' && c <= '9' }
-	return len(code) == 4 && code[0] == 'E' && strings.IndexByte("5689", code[1]) >= 0 && digit(code[2]) && digit(code[3])
+	return code == "E109" || len(code) == 4 && code[0] == 'E' && strings.IndexByte("5689", code[1]) >= 0 && digit(code[2]) && digit(code[3])
 }
 
 // unitOf is openUnit for a run that is to act on it, with ErrTakenOver beside any other
