@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -137,7 +138,11 @@ func (a *app) sayReleased(name, serial string, p records.Parking, r records.Rele
 		})
 	}
 	text := fmt.Sprintf("%s released; run it again", name)
-	if again {
+	switch {
+	case p.Code == string(fault.DownloadDisabled):
+		text += fmt.Sprintf("; %s: if its download mode is closed, that cannot be undone, and the next run parks it again: "+
+			"then provision vouch %s completes it", p.Code, shellQuote(cmp.Or(serial, name)))
+	case again:
 		text += fmt.Sprintf("; %s: it was parked for what its fuses hold, and they stay as they are, "+
 			"so unless something else has changed, such as the records, the next run parks it again", p.Code)
 	}
@@ -148,7 +153,7 @@ func (a *app) sayReleased(name, serial string, p records.Parking, r records.Rele
 // inFuses reports whether a unit is parked for what no decision changes: its fuses.
 func inFuses(code string) bool {
 	switch fault.Code(code) {
-	case fault.ForeignSecured, fault.Contradictory, fault.KeyUncertain:
+	case fault.ForeignSecured, fault.Contradictory, fault.KeyUncertain, fault.DownloadDisabled:
 		return true
 	}
 	return false

@@ -41,7 +41,7 @@ var pages = []Page{
 		true, Error},
 	{StillOpen, Link, "not closed yet",
 		"The unit still answers the station, so nobody has to vouch for it.",
-		"Run it as any other unit: it goes on where it stands.",
+		"Release it if it is set aside, then run it as any other unit: it goes on where it stands.",
 		false, Input},
 
 	{WrongChip, Part, "wrong chip",

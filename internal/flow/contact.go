@@ -62,8 +62,8 @@ func (r *runner) connect(ctx context.Context) error {
 
 // closedUnit says what is known of a unit that can no longer tell its MAC, from the
 // serial number given with it. A unit whose last intent was to close download mode
-// is set aside: it was not seen to be done, and only a person can look at it. One that
-// is set aside already stays so for the reason it was.
+// is set aside, unless it was seen to be open after that: only a person can look at it.
+// One that is set aside already stays so for the reason it was.
 func (r *runner) closedUnit(ctx context.Context, because error) error {
 	if r.cfg.Serial == "" || r.cfg.Records == nil {
 		return because
@@ -76,7 +76,7 @@ func (r *runner) closedUnit(ctx context.Context, because error) error {
 		return fmt.Errorf("%s was completed on %s, and may be this unit: %w", unit.Serial, unit.CompletedAt.Format(time.DateOnly), because)
 	}
 	burns, err := r.cfg.Records.Burns(ctx, unit.ID)
-	if err != nil || len(burns) == 0 || burns[len(burns)-1].Step != closeDownload {
+	if err != nil || atDoor(burns) != nil {
 		return because
 	}
 	r.mac, r.serial, r.parked = unit.MAC, unit.Serial, unit.State == records.StateParked

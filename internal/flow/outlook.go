@@ -81,7 +81,7 @@ func outlook(u records.Unit, burns []records.Burn) Outlook {
 	case u.State == records.StateParked:
 		o.Stands = u.ParkReason
 		page, _ := fault.Lookup(fault.Code(u.ParkCode))
-		if fault.Code(u.ParkCode) == fault.DownloadDisabled {
+		if fault.Code(u.ParkCode) == fault.DownloadDisabled && atDoor(burns) == nil {
 			o.Next = fmt.Sprintf("start it: when it is seen to run and its label says %s, provision vouch %s --station FILE --port PORT --person NAME --reason TEXT", u.Serial, u.Serial)
 			break
 		}

@@ -63,15 +63,11 @@ func (r *runner) atTheDoor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(burns) == 0 || burns[len(burns)-1].Step != closeDownload {
-		return errNotAtDoor
-	}
-	last := burns[len(burns)-1]
-	if !last.ObservedAt.IsZero() && !last.OK {
-		return errSeenOpen
+	if err := atDoor(burns); err != nil {
+		return err
 	}
 	r.unit, r.serial, r.mac = &unit, unit.Serial, unit.MAC
-	r.words[0] = shown(last)
+	r.words[0] = shown(burns[len(burns)-1])
 	revision, err := efuse.ParseRevision(unit.ChipRevision)
 	if err != nil {
 		return fmt.Errorf("on record: %w", err)
@@ -89,6 +85,18 @@ func (r *runner) atTheDoor(ctx context.Context) error {
 		err = fault.New(fault.LockMissing, "", fmt.Errorf("by the records %s is still to be burnt", left[0].Name()))
 	}
 	return errors.Join(err, r.flashOnRecord(ctx))
+}
+
+// atDoor says why a unit with those burns on record cannot have closed its download mode
+// without anybody seeing it; nil: it can.
+func atDoor(burns []records.Burn) error {
+	if len(burns) == 0 || burns[len(burns)-1].Step != closeDownload {
+		return errNotAtDoor
+	}
+	if last := burns[len(burns)-1]; !last.ObservedAt.IsZero() && !last.OK {
+		return errSeenOpen
+	}
+	return nil
 }
 
 // shown are the words of BLOCK0 after a burn of it: as they were read back, else as its
@@ -112,6 +120,8 @@ func (r *runner) findClosed(ctx context.Context) error {
 	r.port = port
 	cfg := esptool.Config{Reset: r.cfg.Reset, Bauds: r.cfg.Job.Profile.Link.Baud}
 	switch _, err := esptool.Connect(ctx, port, cfg); {
+	case err == nil && r.unit.State == records.StateParked:
+		return fmt.Errorf("%w; it is set aside, so first: provision release %s --person NAME --reason TEXT", errStillOpen, r.serial)
 	case err == nil:
 		return errStillOpen
 	case !errors.Is(err, esptool.ErrDownloadDisabled):

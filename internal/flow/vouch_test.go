@@ -1,7 +1,9 @@
 package flow_test
 
 import (
+	"context"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -167,5 +169,86 @@ func TestVouchSeesItStart(t *testing.T) {
 		r := cutAtTheDoor(t, true)
 		r.job.Profile.BootCheck = nil
 		r.mustNotVouch(fault.BadProfile)
+	})
+}
+
+// TestAnotherClosedUnit: a unit that was seen open after its last burn is not set aside
+// for a closed one that somebody gave its serial number, and goes on.
+func TestAnotherClosedUnit(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		r := cutAtTheDoor(t, false)
+		ctx, cancel := context.WithCancel(t.Context())
+		r.sink = func(ev flow.Event) {
+			if ev.Kind == flow.StepStarted && ev.Step == "boot check" {
+				cancel()
+			}
+		}
+		if res := r.runContext(ctx); res.Code != fault.Interrupted {
+			t.Fatalf("interrupted, it ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+		}
+		r.sink = nil
+
+		ours := r.chip
+		r.insertClosed()
+		if res := r.mustRun("PARK", "E108"); res.MAC != "" || res.Serial != "" {
+			t.Errorf("the closed unit was taken for %s %s", res.MAC, res.Serial)
+		}
+		if res := r.vouch(); res.Code != fault.Contradictory {
+			t.Errorf("somebody vouched, and it ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+		}
+		r.chip = ours
+		if u := r.unit(); u.State != records.StateOpen {
+			t.Errorf("it is %s: %s", u.State, u.ParkReason)
+		}
+		r.mustRun("PASS", "")
+	})
+}
+
+// insertClosed puts in a unit whose download mode somebody closed.
+func (r *rig) insertClosed() {
+	r.t.Helper()
+	other := smallChip()
+	other.MAC[5]++
+	r.insert(other)
+	check(r.t, r.chip.Preburn(simulator.Fuses{0: {0: uartDis}}))
+	r.chip.PowerCycle()
+}
+
+// TestStillOpenAndSetAside: where nobody saw whether the last burn took, a closed unit
+// sets the other one aside. That one still answers: it is to be released, and both
+// commands say so.
+func TestStillOpenAndSetAside(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		r := cutAtTheDoor(t, false)
+		ours := r.chip
+		r.insertClosed()
+		r.mustRun("PARK", "E108")
+		r.chip = ours
+		for _, res := range []flow.Result{r.run(), r.vouch()} {
+			if !strings.Contains(res.Err.Error(), "provision release ") {
+				t.Errorf("%s says %v", res.Code, res.Err)
+			}
+		}
+		r.mustNotVouch(fault.StillOpen)
+		r.release()
+		r.mustRun("PASS", "")
+	})
+}
+
+// TestVouchIsAdvisedWhereItMayBe: a unit that was set aside as closed, and seen open by
+// then, is to be released.
+func TestVouchIsAdvisedWhereItMayBe(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		r := cutAtTheDoor(t, false)
+		r.observe(func(*records.Words) bool { return false })
+		check(t, r.store.Park(t.Context(), records.Parking{MAC: r.mac(), Code: string(fault.DownloadDisabled), Reason: "may be it", At: time.Now()}))
+		found, err := flow.Unfinished(t.Context(), r.store)
+		check(t, err)
+		if len(found) != 1 || !strings.Contains(found[0].Next, "provision release") || strings.Contains(found[0].Next, "vouch") {
+			t.Errorf("told of %+v", found)
+		}
 	})
 }
