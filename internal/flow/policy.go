@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"provision/internal/efuse"
 	"provision/internal/fault"
@@ -78,16 +79,16 @@ func (r *runner) samePolicy(ctx context.Context) error {
 		return nil
 	}
 	refusal := fault.New(fault.BegunOtherwise, step, fmt.Errorf(
-		"%s was begun with another policy than this profile has (%s differs); it was begun with %s",
+		"%s was begun with another policy than this profile has (%s differs); that is the policy of %s",
 		r.unit.Serial, strings.Join(names, ", "), r.begunWith(ctx)))
-	if !now.sealing(begun) || r.cfg.DryRun {
+	if !now.sealing(begun) {
 		return refusal
 	}
 	goal, err := json.Marshal(now)
 	if err != nil {
 		return err
 	}
-	switch err := r.cfg.Records.Regoal(ctx, r.unit.ID, goal); {
+	switch err := r.regoal(ctx, goal); {
 	case errors.Is(err, records.ErrBurnt):
 		return refusal
 	case err != nil:
@@ -97,13 +98,31 @@ func (r *runner) samePolicy(ctx context.Context) error {
 	return nil
 }
 
-// begunWith names the profile of the unit's first run.
+// regoal gives the unit another goal. A dry run asks whether it could.
+func (r *runner) regoal(ctx context.Context, goal json.RawMessage) error {
+	if !r.cfg.DryRun {
+		return r.cfg.Records.Regoal(ctx, r.unit.ID, goal)
+	}
+	burns, err := r.cfg.Records.Burns(ctx, r.unit.ID)
+	if err == nil && len(burns) > 0 {
+		err = records.ErrBurnt
+	}
+	return err
+}
+
+// begunWith names the profile of the last run that took the unit up: it had the unit's
+// policy, or gave it its own. One that was edited since has the name of this run's, and
+// is told apart by when it was used and by its digest.
 func (r *runner) begunWith(ctx context.Context) string {
-	runs, err := r.cfg.Records.Runs(ctx, records.RunFilter{UnitID: r.unit.ID})
+	runs, err := r.cfg.Records.Runs(ctx, records.RunFilter{UnitID: r.unit.ID, Limit: 1})
 	if err != nil || len(runs) == 0 {
 		return "the profile it was begun with"
 	}
-	return runs[len(runs)-1].ProfileName
+	last := runs[0]
+	if last.ProfileName != r.cfg.Job.Profile.Path {
+		return last.ProfileName
+	}
+	return fmt.Sprintf("%s as it was on %s (SHA-256 %.8s)", last.ProfileName, last.StartedAt.Format(time.DateOnly), last.ProfileSHA256)
 }
 
 // meetsPolicy asks of a finished unit whether its fuses are what this profile

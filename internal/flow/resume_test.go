@@ -8,6 +8,7 @@ import (
 
 	"provision/internal/esptool"
 	"provision/internal/flow"
+	"provision/internal/job"
 	"provision/internal/records"
 	"provision/internal/simulator"
 )
@@ -164,13 +165,65 @@ func TestPolicyChanges(t *testing.T) {
 				r.chip.PowerCycle()
 				r.job = then
 				if c.code != "" {
+					r.mustWriteNothing(func() { r.mustRunDry("ERROR", c.code) })
 					r.mustWriteNothing(func() { r.mustRun("ERROR", c.code) })
 					r.job = first
 				} else {
+					r.mustWriteNothing(func() { r.mustRunDry("PLAN", "") })
 					r.policy = c.then
 				}
 				r.mustRun("PASS", "")
 				r.mustBeSecured(true)
+			})
+		})
+	}
+}
+
+// mustRunDry is mustRun of a dry run, which decides as the real one and leaves no goal.
+func (r *rig) mustRunDry(verdict, code string) {
+	r.t.Helper()
+	before := string(r.unit().Goal)
+	r.dryRun = true
+	defer func() { r.dryRun = false }()
+	r.mustRun(verdict, code)
+	if now := string(r.unit().Goal); now != before {
+		r.t.Errorf("a dry run changed the goal from %s to %s", before, now)
+	}
+}
+
+// TestNamesTheProfile: what a unit is to be finished with is the profile that gave it its
+// policy last, and one that was edited in place is told from what it is now.
+func TestNamesTheProfile(t *testing.T) {
+	t.Parallel()
+	locked := release.with("one lock more", func(p *policy) { p.lock = []string{"DISABLE_SDIO_HOST = true"} })
+	first, then := newJob(t, release), newJob(t, locked)
+	first.Profile.Path, then.Profile.Path = "first.toml", "then.toml"
+	edited := *then
+	profile := *then.Profile
+	edited.Profile = &profile
+	edited.Profile.Path = first.Profile.Path
+	for _, c := range []struct {
+		name string
+		jobs []*job.Job // the first begins the unit, the second burns
+		last *job.Job   // is refused
+		want string
+	}{
+		{"by another file, once", []*job.Job{first, first}, then, "of first.toml"},
+		{"changed before the first burn", []*job.Job{first, then}, first, "of then.toml"},
+		{"edited in place", []*job.Job{first, first}, &edited, "of first.toml as it was on 2000-01-01 (SHA-256 " + first.ProfileSHA256()[:8] + ")"},
+		{"edited in place before the first burn", []*job.Job{first, &edited}, first, "(SHA-256 " + edited.ProfileSHA256()[:8] + ")"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				r := newRig(t, release, c.jobs[0])
+				r.stopAfter("make and seal keys")
+				r.job = c.jobs[1]
+				r.stopAfter("burn BLOCK1")
+				r.job = c.last
+				if res := r.mustRun("ERROR", "E813"); !strings.Contains(res.Err.Error(), c.want) {
+					t.Errorf("the reason is %v, want %q", res.Err, c.want)
+				}
 			})
 		})
 	}
