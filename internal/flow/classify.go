@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"provision/internal/efuse"
@@ -115,7 +116,7 @@ func (r *runner) recall(ctx context.Context) error {
 // complete is the way of a unit that passed before: it is greeted, not touched.
 func (r *runner) complete(ctx context.Context) error {
 	const step = "classify"
-	if r.cfg.Serial != "" && r.cfg.Serial != r.unit.Serial {
+	if r.cfg.Serial != "" && !strings.EqualFold(r.cfg.Serial, r.unit.Serial) {
 		return fault.New(fault.MACKnown, step,
 			fmt.Errorf("this unit was completed as %s on %s; %s was not used", r.unit.Serial, r.unit.CompletedAt.Format(time.DateOnly), r.cfg.Serial))
 	}
@@ -139,13 +140,13 @@ func (r *runner) complete(ctx context.Context) error {
 	return errors.Join(err, errComplete)
 }
 
-// sameSerial settles the serial number: the one the unit has, the one given, or
-// the next one of the profile's source.
+// sameSerial settles the serial number: the one the unit has, as it is spelt on record,
+// the one given, or the next one of the profile's source.
 func (r *runner) sameSerial(ctx context.Context) error {
 	const step = "serial"
 	given := r.cfg.Serial
 	switch {
-	case r.unit != nil && given != "" && given != r.unit.Serial:
+	case r.unit != nil && given != "" && !strings.EqualFold(given, r.unit.Serial):
 		return fault.New(fault.MACKnown, step, fmt.Errorf("this unit was begun as %s; %s was not used", r.unit.Serial, given))
 	case r.unit != nil:
 		return nil

@@ -91,6 +91,7 @@ var codes = []struct {
 	{records.ErrTakenOver, fault.TakenOver},
 	{errMeanwhile, fault.TakenOver},
 	{records.ErrObserved, fault.TakenOver}, // by the run that came after this one
+	{records.ErrComplete, fault.TakenOver}, // it was open when this one looked
 	{records.ErrNotDurable, fault.NotDurable},
 	{records.ErrFull, fault.DiskFull},
 	{records.ErrReadOnly, fault.DiskFull},
@@ -103,7 +104,6 @@ var codes = []struct {
 	{records.ErrNotScrubbed, fault.Database},
 	{records.ErrNotFound, fault.Database},
 	{records.ErrInvalid, fault.Database},
-	{records.ErrComplete, fault.Database},
 	{records.ErrKeysExist, fault.Database},
 	{records.ErrKeyWords, fault.Database},
 	{records.ErrRunExists, fault.Database},

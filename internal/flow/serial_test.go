@@ -149,3 +149,45 @@ func TestNumberTakenMeanwhile(t *testing.T) {
 		})
 	}
 }
+
+// TestSerialInOtherCase: the records know no upper and lower case in serial numbers, and
+// neither does whoever types one: the unit goes on, and is greeted, as it is spelt on record.
+func TestSerialInOtherCase(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	j = parseJob(t, strings.Replace(release.profile(), `"^SN-[0-9]{4}$"`, `"^(?i)sn-[0-9]{4}$"`, 1), filepath.Dir(j.Profile.Path))
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, release, j)
+		r.stopAfter("make and seal keys")
+		r.serial = "sn-0001"
+		for _, verdict := range []string{"PASS", "DONE"} {
+			if res := r.mustRun(verdict, ""); res.Serial != "SN-0001" || r.unit().Serial != "SN-0001" {
+				t.Errorf("%s as %s, on record %s", verdict, res.Serial, r.unit().Serial)
+			}
+		}
+	})
+}
+
+// TestParkedBeforeItIsTakenUp: a unit that another run has begun, and somebody has set
+// aside, between the first look and the reservation is told as set aside, and not as one
+// with another serial number.
+func TestParkedBeforeItIsTakenUp(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, release, j)
+		first := r.config()
+		show := first.Sink
+		first.Sink = func(ev flow.Event) {
+			show(ev)
+			if ev.Kind != flow.PlanMade || r.unit() != nil {
+				return
+			}
+			r.stopAfter("make and seal keys")
+			check(t, r.store.Park(t.Context(), records.Parking{MAC: r.mac(), Code: "E907", Reason: "wet", Person: "anna", At: r.config().Now()}))
+		}
+		if res := flow.Run(t.Context(), first); res.Verdict != "PARK" || res.Code != "E907" {
+			t.Errorf("it ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+		}
+	})
+}

@@ -63,8 +63,8 @@ func (e *SerialUsedError) Error() string {
 // Is reports whether target is ErrSerialUsed.
 func (e *SerialUsedError) Is(target error) bool { return target == ErrSerialUsed }
 
-// MACKnownError carries the unit that the MAC belongs to: one with another
-// serial, or one that is not open any more. It is ErrMACKnown.
+// MACKnownError carries the unit that the MAC belongs to: one with another serial.
+// It is ErrMACKnown.
 type MACKnownError struct{ Unit Unit }
 
 func (e *MACKnownError) Error() string {

@@ -62,9 +62,8 @@ type BlockWords struct {
 // open are returned as they were first reserved, so that a unit can be resumed.
 //
 // Errors: *SerialUsedError (ErrSerialUsed); *MACKnownError (ErrMACKnown) for
-// another serial and for a unit that is complete or parked; *ParkedError
-// (ErrParked) for a MAC that was parked before it ever had a serial;
-// ErrRunFinished; ErrInvalid.
+// another serial; *ParkedError (ErrParked), also for a MAC that was parked before it
+// ever had a serial; ErrComplete; ErrRunFinished; ErrInvalid.
 func (s *Store) Reserve(ctx context.Context, runID string, u Unit, at time.Time) (Unit, error) {
 	var out Unit
 	err := u.check()
@@ -115,7 +114,7 @@ func (t *txn) reserve(ctx context.Context, runID string, u Unit, at time.Time) (
 }
 
 // claim returns the open unit that u's MAC and serial already are, ErrNotFound
-// when both are free, and otherwise who has them.
+// when both are free, and otherwise who has them, or why it is not open.
 func (t *txn) claim(ctx context.Context, u Unit) (Unit, error) {
 	byMAC, err := unitByMAC(ctx, t, u.MAC)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -127,8 +126,8 @@ func (t *txn) claim(ctx context.Context, u Unit) (Unit, error) {
 		return Unit{}, err
 	}
 	switch taken := err == nil; {
-	case known && taken && byMAC.ID == bySerial.ID && byMAC.State == StateOpen:
-		return byMAC, nil
+	case known && taken && byMAC.ID == bySerial.ID:
+		return openUnit(ctx, t, byMAC.ID)
 	case known:
 		return Unit{}, &MACKnownError{Unit: byMAC}
 	case taken:

@@ -63,12 +63,12 @@ func (t *txn) reserve(runID string, u records.Unit, at time.Time) (records.Unit,
 }
 
 // claim returns the open unit that u's MAC and serial already are, ErrNotFound when
-// both are free, and otherwise who has them.
+// both are free, and otherwise who has them, or why it is not open.
 func (t *txn) claim(u records.Unit) (*Unit, error) {
 	byMAC, bySerial := t.byMAC(u.MAC), t.bySerial(u.Serial)
 	switch {
-	case byMAC != nil && byMAC == bySerial && byMAC.State == records.StateOpen:
-		return byMAC, nil
+	case byMAC != nil && byMAC == bySerial:
+		return t.openUnit(byMAC.ID)
 	case byMAC != nil:
 		return nil, &records.MACKnownError{Unit: byMAC.copied()}
 	case bySerial != nil:
