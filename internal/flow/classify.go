@@ -96,7 +96,6 @@ func (r *runner) recall(ctx context.Context) error {
 		return nil
 	}
 	if p, err := r.cfg.Records.ParkingOf(ctx, r.mac); err == nil {
-		r.parked = true
 		return fault.New(fault.Code(p.Code), "classify",
 			fmt.Errorf("parked since %s UTC: %s (provision release %s --person NAME --reason TEXT when a person has decided)", p.At.UTC().Format(time.DateTime), p.Reason, r.mac))
 	} else if !errors.Is(err, records.ErrNotParked) {

@@ -79,8 +79,8 @@ func (r *runner) closedUnit(ctx context.Context, because error) error {
 	if err != nil || atDoor(burns) != nil {
 		return because
 	}
-	r.mac, r.serial, r.parked = unit.MAC, unit.Serial, unit.State == records.StateParked
-	if r.parked {
+	r.mac, r.serial = unit.MAC, unit.Serial
+	if unit.State == records.StateParked {
 		return fmt.Errorf("%s is set aside (%s: %s); this may be it: %w", unit.Serial, unit.ParkCode, unit.ParkReason, because)
 	}
 	return fmt.Errorf("%s was to be closed and was cut before that was recorded; this may be it: %w", unit.Serial, because)

@@ -208,7 +208,8 @@ func setAside(res Result) bool {
 }
 
 // conclude records a verdict other than PASS, and parks the unit where a person
-// must decide. told says that the verdict is on record, also beside an error.
+// must decide; one that a person set aside meanwhile stays so for that person's reason.
+// told says that the verdict is on record, also beside an error.
 func (r *runner) conclude(ctx context.Context, res Result) (told bool, err error) {
 	if !r.recorded || r.passed {
 		return false, nil
@@ -218,7 +219,7 @@ func (r *runner) conclude(ctx context.Context, res Result) (told bool, err error
 		reason = strings.TrimLeft(strings.TrimPrefix(res.Err.Error(), string(res.Code)), ": ")
 	}
 	var parked error
-	if setAside(res) && r.mac != "" && !r.parked {
+	if setAside(res) && r.mac != "" {
 		parked = r.cfg.Records.Park(ctx, records.Parking{
 			MAC: r.mac, RunID: r.cfg.RunID, Code: string(res.Code), Reason: reason, At: r.cfg.Now(),
 		})
@@ -237,12 +238,15 @@ func (r *runner) conclude(ctx context.Context, res Result) (told bool, err error
 // stays what it is; the next contact says why nothing is done.
 func (r *runner) usedUp(ctx context.Context, res Result) error {
 	mac := r.tried(res)
-	if r.cfg.Attempts == 0 || mac == "" || r.parked || setAside(res) {
+	if r.cfg.Attempts == 0 || mac == "" || setAside(res) {
 		return nil
 	}
 	n, err := r.cfg.Records.Attempts(ctx, mac)
 	if err != nil || n < r.cfg.Attempts {
 		return err
+	}
+	if _, err := r.cfg.Records.ParkingOf(ctx, mac); !errors.Is(err, records.ErrNotParked) {
+		return err // set aside already
 	}
 	reason := fmt.Sprintf("%d runs without success, the last: %s", n, res.Text)
 	err = r.cfg.Records.Park(ctx, records.Parking{MAC: mac, RunID: r.cfg.RunID, Code: string(fault.FailedTooOften), Reason: reason, At: r.cfg.Now()})

@@ -81,7 +81,6 @@ type runner struct {
 	regions []region  // what goes into flash, by offset
 	boot    []string
 	passed  bool // PASS is in the records
-	parked  bool // was parked before this run: stays as it is
 }
 
 // Results of a run that end it early without a fault.

@@ -3,10 +3,13 @@ package flow_test
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 
 	"provision/internal/fault"
 	"provision/internal/flow"
+	"provision/internal/job"
+	"provision/internal/records"
 	"provision/internal/simulator"
 )
 
@@ -112,5 +115,54 @@ func (s *snapshot) mustStillHold(r *rig) {
 	}
 	if !slices.Equal(now.regions, s.regions) {
 		r.t.Errorf("the regions on record are %q, were %q", now.regions, s.regions)
+	}
+}
+
+// TestSetAsideInTheMiddle: a person sets the unit aside while a run is at work on it. The
+// run stops at its next act, and the unit waits for the reason that the person gave,
+// however often it had failed before, or whatever the run finds by then.
+func TestSetAsideInTheMiddle(t *testing.T) {
+	t.Parallel()
+	j, silent, rejected := newJob(t, release), newJob(t, release), newJob(t, release)
+	silent.Profile.BootCheck.Expect = mustPattern(t, "something else")
+	rejected.Profile.BootCheck.Reject = append(rejected.Profile.BootCheck.Reject, mustPattern(t, "Multicore bootloader"))
+	for name, c := range map[string]struct {
+		job        *job.Job
+		kind, step string
+		code       fault.Code
+	}{
+		"at the next act":     {j, flow.StepStarted, "burn BLOCK1", fault.SetAside},
+		"in a bad start":      {rejected, flow.BootLine, "boot check", fault.BootRefused},
+		"in the last attempt": {silent, flow.BootLine, "boot check", fault.BootTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				r := newRig(t, release, c.job)
+				cfg := r.config()
+				cfg.Attempts = 1
+				show, parked := cfg.Sink, false
+				cfg.Sink = func(ev flow.Event) {
+					show(ev)
+					if ev.Kind == c.kind && ev.Step == c.step && !parked {
+						parked = true
+						check(t, r.store.Park(t.Context(), records.Parking{
+							MAC: r.mac(), Code: string(fault.SetAside), Reason: "dropped", Person: "anna", At: cfg.Now(),
+						}))
+					}
+				}
+				if res := flow.Run(t.Context(), cfg); res.Code != c.code {
+					t.Errorf("it ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+				}
+				if slices.ContainsFunc(r.events, func(ev flow.Event) bool { return strings.Contains(ev.Text, string(fault.FailedTooOften)) }) {
+					t.Error("it is told as set aside for its failures")
+				}
+				p, err := r.store.ParkingOf(t.Context(), r.mac())
+				check(t, err)
+				if p.Person != "anna" || p.Reason != "dropped" {
+					t.Errorf("it waits for %q, %s %q", p.Person, p.Code, p.Reason)
+				}
+			})
+		})
 	}
 }

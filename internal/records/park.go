@@ -29,8 +29,8 @@ type Release struct {
 	At     time.Time
 }
 
-// Park parks p.MAC; UnitID and Action are filled in. Parking again with the same
-// code and reason changes nothing.
+// Park parks p.MAC; UnitID and Action are filled in. A MAC that is parked already stays
+// so for the reason it was, unless a person gives another one.
 func (s *Store) Park(ctx context.Context, p Parking) error {
 	mac, err := ParseMAC(p.MAC)
 	if err == nil {
@@ -45,7 +45,7 @@ func (t *txn) park(ctx context.Context, p Parking) error {
 		return fmt.Errorf("%w: no reason given", ErrInvalid)
 	}
 	now, err := parkingOf(ctx, t, p.MAC)
-	if err == nil && now.Code == p.Code && now.Reason == p.Reason {
+	if err == nil && (p.Person == "" || now.Code == p.Code && now.Reason == p.Reason) {
 		return nil
 	}
 	if err != nil && !errors.Is(err, ErrNotParked) {

@@ -120,6 +120,9 @@ func TestParkAndRelease(t *testing.T) {
 	park := Parking{MAC: strings.ToUpper(e.mac), RunID: e.run, Code: "E303", Reason: "contradictory", At: noon}
 	must(t, s.Park(ctx, park))
 	must(t, s.Park(ctx, park)) // the same once more adds nothing
+	other := park
+	other.Code, other.Reason = "E210", "failed too often"
+	must(t, s.Park(ctx, other)) // nor does what a run finds by then
 
 	var parked *ParkedError
 	_, err := s.IntendBurn(ctx, BurnIntent{RunID: e.run, UnitID: u.ID, Step: "x", Bits: Words{1}, At: noon})

@@ -7,7 +7,8 @@ import (
 	"provision/internal/records"
 )
 
-// Park parks a MAC. Parking again with the same code and reason changes nothing.
+// Park parks a MAC. One that is parked already stays so for the reason it was, unless a
+// person gives another one.
 func (s *Store) Park(ctx context.Context, p records.Parking) error {
 	mac, err := records.ParseMAC(p.MAC)
 	if err == nil {
@@ -21,7 +22,7 @@ func (t *txn) park(p records.Parking) error {
 	if p.Reason == "" {
 		return fmt.Errorf("%w: no reason given", records.ErrInvalid)
 	}
-	if now, err := t.parkingOf(p.MAC); err == nil && now.Code == p.Code && now.Reason == p.Reason {
+	if now, err := t.parkingOf(p.MAC); err == nil && (p.Person == "" || now.Code == p.Code && now.Reason == p.Reason) {
 		return nil
 	}
 	return t.moveUnit(p, func(u *Unit) {
