@@ -33,7 +33,8 @@ type LastRun struct {
 }
 
 // Unfinished lists the units that are begun and not complete, the oldest first: those
-// that go on when they are put in, then those that wait for a person.
+// that go on when they are put in, then those that wait for a person. A unit that was
+// finished, and set aside when it came back, is neither.
 func Unfinished(ctx context.Context, store *records.Store) ([]Outlook, error) {
 	open, err := store.OpenUnits(ctx)
 	if err != nil {
@@ -45,6 +46,9 @@ func Unfinished(ctx context.Context, store *records.Store) ([]Outlook, error) {
 	}
 	var out []Outlook
 	for _, u := range append(open, parked...) {
+		if !u.CompletedAt.IsZero() {
+			continue
+		}
 		burns, err := store.Burns(ctx, u.ID)
 		if err != nil {
 			return nil, err

@@ -63,3 +63,20 @@ func TestUnfinished(t *testing.T) {
 		})
 	}
 }
+
+// TestReturnIsNotUnfinished: a finished unit that came back and was set aside is not told
+// of as begun and not complete.
+func TestReturnIsNotUnfinished(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, release, j)
+		r.mustRun("PASS", "")
+		check(t, r.store.Park(t.Context(), records.Parking{MAC: r.mac(), Code: "E907", Reason: "a return", Person: "anna", At: r.config().Now()}))
+		found, err := flow.Unfinished(t.Context(), r.store)
+		check(t, err)
+		if len(found) > 0 {
+			t.Errorf("told of %+v", found)
+		}
+	})
+}
