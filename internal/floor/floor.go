@@ -174,21 +174,20 @@ func (f *Floor) serialOf(ctx context.Context, mac string) string {
 	return u.Serial
 }
 
-// spent reports whether an order has its unit now: whether its serial number is
-// taken. Where the records cannot tell, it counts as spent: a number is rather left
-// out than given twice.
+// spent reports whether an order is done with: its serial number is taken, by whichever
+// unit, or, where the station counts by itself, the unit that was made for it has one.
+// Where the records cannot tell, it counts as spent: a number is rather left out than
+// given twice.
 func (f *Floor) spent(ctx context.Context, o Order, res flow.Result) bool {
 	if o.MAC != "" {
 		return true
 	}
-	serial := o.Serial
-	if serial == "" {
-		serial = res.Serial
+	var err error
+	if o.Serial != "" {
+		_, err = f.cfg.Run.Records.UnitBySerial(ctx, o.Serial)
+	} else {
+		_, err = f.cfg.Run.Records.UnitByMAC(ctx, res.MAC)
 	}
-	if serial == "" {
-		return false
-	}
-	_, err := f.cfg.Run.Records.UnitBySerial(ctx, serial)
 	return !errors.Is(err, records.ErrNotFound)
 }
 

@@ -479,3 +479,52 @@ func TestVerdictAfterTheLastRun(t *testing.T) {
 		}
 	})
 }
+
+// counted makes the station count its own serial numbers, and asks for n units.
+func (b *bench) counted(n int) {
+	rule := &b.cfg.Run.Job.Profile.Unit.Serial
+	rule.Source, rule.Prefix, rule.Next = station.SourceSequence, "SN-", "001"
+	b.orders = make([]floor.Order, n)
+}
+
+// lateRefusals is records that take their time over the verdict on a foreign part.
+type lateRefusals struct{ *records.Store }
+
+func (l lateRefusals) FinishRun(ctx context.Context, f records.Finish) error {
+	if f.Code == "E205" {
+		time.Sleep(time.Minute)
+	}
+	return l.Store.FinishRun(ctx, f)
+}
+
+// TestForeignPartUsesUpNoCount: a foreign part and a good one choose the same number at
+// once. It is the good one's; the foreign part is told without it, and the order that it
+// had is made with the next unit.
+func TestForeignPartUsesUpNoCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 2)
+		b.counted(2)
+		b.cfg.Run.Records = lateRefusals{b.cfg.Run.Records.(*records.Store)}
+		b.insert(1, 1)
+		must(t, b.units[1].Preburn(simulator.Fuses{0: {0: 1 << 16}})) // BLOCK1 is hidden
+		b.insert(2, 2)
+		var foreign []floor.Event
+		b.cfg.Sink = func(ev floor.Event) {
+			b.see(ev)
+			if ev.MAC != "" && ev.Slot == 1 && b.runs() < 2 && ev.Serial != "" {
+				foreign = append(foreign, ev)
+			}
+		}
+		go func() {
+			b.finished(2)
+			b.insert(1, 0)
+			time.Sleep(3 * time.Second)
+			b.insert(1, 3)
+		}()
+		must(t, b.work(t.Context()))
+		b.want("1 PARK E205", "1 PASS SN-002", "2 PASS SN-001")
+		if len(foreign) > 0 {
+			t.Errorf("the foreign part is told as %s: %+v", foreign[0].Serial, foreign[0])
+		}
+	})
+}

@@ -32,7 +32,8 @@ type Dispatch interface {
 	// is worth asking again. What was taken has to be settled.
 	Take(slot int, mac string, known bool) (o *Order, again <-chan struct{})
 	// Settle ends the work on a unit, before its verdict is told. An order is spent
-	// when its serial number belongs to a unit now. The last run found UnitChanged
+	// when its serial number belongs to a unit now, or when it asked for any number and
+	// this unit has one. The last run found UnitChanged
 	// when another unit sat there by then.
 	Settle(slot int, o Order, spent bool, last flow.Result)
 	// Over is closed when nothing is left to be done and nobody is at work.

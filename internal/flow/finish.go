@@ -132,7 +132,7 @@ func finalWords(w efuse.Words) []records.BlockWords {
 // finish turns how the work ended into a verdict, records it, and tells it.
 func (r *runner) finish(ctx context.Context, err error) Result {
 	ctx = context.WithoutCancel(ctx)
-	res := Result{Verdict: string(fault.Pass), MAC: r.mac, Serial: r.serial, Boot: r.boot}
+	res := Result{Verdict: string(fault.Pass), MAC: r.mac, Serial: r.told(), Boot: r.boot}
 	switch {
 	case r.passed:
 		// PASS is on disk. What went wrong after that is a remark.
@@ -253,7 +253,7 @@ func (r *runner) usedUp(ctx context.Context, res Result) error {
 	if err != nil {
 		return err
 	}
-	return r.warn(ctx, "record", fmt.Sprintf("%s is set aside (%s): %s", cmp.Or(r.serial, mac), fault.FailedTooOften, reason))
+	return r.warn(ctx, "record", fmt.Sprintf("%s is set aside (%s): %s", cmp.Or(r.told(), mac), fault.FailedTooOften, reason))
 }
 
 // tried is the unit that the run counts for: the one that told its MAC, else the one

@@ -49,7 +49,7 @@ func (r *runner) stamped(ev Event) Event {
 		ev.MAC = r.mac
 	}
 	if ev.Serial == "" {
-		ev.Serial = r.serial
+		ev.Serial = r.told()
 	}
 	return ev
 }

@@ -13,6 +13,16 @@ import (
 	"provision/internal/station"
 )
 
+// told is the serial number that a run tells as its unit's: the one that the unit has, or
+// that was given for it. One that was only chosen may become another unit's until it is
+// reserved; a dry run tells it as its plan.
+func (r *runner) told() string {
+	if r.unit == nil && r.cfg.Serial == "" && !r.cfg.DryRun {
+		return ""
+	}
+	return r.serial
+}
+
 // nextSerial takes the next unused serial number of the profile's own source.
 // Where a person or a script has to give it, its absence is an input error.
 func (r *runner) nextSerial(ctx context.Context) (string, error) {
