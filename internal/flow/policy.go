@@ -79,7 +79,7 @@ func (r *runner) samePolicy(ctx context.Context) error {
 		return nil
 	}
 	refusal := fault.New(fault.BegunOtherwise, step, fmt.Errorf(
-		"%s was begun with another policy than this profile has (%s differs); that is the policy of %s",
+		"%s was begun with another policy than this profile has (%s differs): that of %s",
 		r.unit.Serial, strings.Join(names, ", "), r.begunWith(ctx)))
 	if !now.sealing(begun) {
 		return refusal
