@@ -77,7 +77,7 @@ func TestNeverBurnsPlain(t *testing.T) {
 				bits[i] &= afterUnit[i]
 			}
 			behind := bits != [8]uint32{} && b.stage > StageSecureBoot
-			if !encrypts(have) && behind && b.executable() == nil {
+			if !encrypts(have) && behind && b.Executable() == nil {
 				t.Fatalf("state %d: %s can be burnt while FLASH_CRYPT_CNT is %#x\n%08x", n, b.Name(), have.Field("FLASH_CRYPT_CNT"), have[0])
 			}
 			if encrypts(have) && b.waits == ErrPlain {

@@ -52,7 +52,7 @@ func (e *ReadBackError) Unwrap() error { return ErrReadBack }
 // From the first program command on, cancelling ctx no longer interrupts. observed
 // is what was last read, also beside an error; zeros when nothing was.
 func Execute(ctx context.Context, regs Registers, t Timing, b Burn) (observed Words, err error) {
-	if err := b.executable(); err != nil {
+	if err := b.Executable(); err != nil {
 		return Words{}, fmt.Errorf("burn %s: %w", b.Name(), err)
 	}
 	if t == (Timing{}) {
@@ -91,8 +91,10 @@ func (c controller) find(ctx context.Context, b Burn) (observation, error) {
 	return c.sense(ctx, seen, b.block, senses-1)
 }
 
-// executable refuses burns that were not planned to be executed.
-func (b Burn) executable() error {
+// Executable is nil for a burn that Execute takes, given a chip on which it is allowed:
+// no intent is worth recording for any other. The error is ErrOrder, ErrPlain,
+// ErrForbidden, or what Waits says.
+func (b Burn) Executable() error {
 	switch {
 	case b.stage == 0:
 		return fmt.Errorf("it was not planned: %w", ErrOrder)

@@ -121,6 +121,9 @@ func (r *runner) burn(ctx context.Context, step string, stage efuse.Stage, block
 		return fmt.Errorf("%s is not the next burn of the plan: %w", step, efuse.ErrOrder)
 	}
 	b := plan[0]
+	if err := b.Executable(); err != nil {
+		return fmt.Errorf("%s: %w", step, err)
+	}
 	facts := r.burnFacts(b)
 	id, err := r.intend(ctx, step, b, facts)
 	if err != nil {

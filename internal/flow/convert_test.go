@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/big"
+	"math/bits"
 	"slices"
 	"strings"
 	"testing"
@@ -202,6 +203,41 @@ func TestCutInUnitsCounter(t *testing.T) {
 			}
 			r.mustBeSecured(true)
 		})
+	}
+}
+
+// TestWeakCounterByUnit: a bit of the counter that never takes leaves it even when all
+// others are burnt, and the unit would read its ciphertext as plain. It never passes, and
+// the station does not mean to burn more of a counter that is even.
+func TestWeakCounterByUnit(t *testing.T) {
+	t.Parallel()
+	const atCounter = 6 // with encryption alone
+	j := newJob(t, byUnitOnly)
+	meant := 0
+	for mask := range int64(8) {
+		inBubble(t, func(t *testing.T) {
+			r := newRig(t, byUnitOnly, j, simulator.WithFaults(simulator.Faults{
+				CutBurn:  []simulator.CutBurn{{Burn: atCounter, Mask: big.NewInt(mask)}},
+				WeakBits: []simulator.WeakBit{{Block: 0, Bit: 20, Programs: 1000}},
+			}))
+			for range 4 {
+				if res := r.run(); res.Verdict == "PASS" {
+					t.Errorf("mask %d: %s", mask, res.Verdict)
+				}
+				r.chip.Boot()
+			}
+			for _, b := range r.burns() {
+				if b.Step != "burn FLASH_CRYPT_CNT" {
+					continue
+				}
+				if meant++; bits.OnesCount32(b.Before[0]&cryptCnt)%2 == 0 {
+					t.Errorf("mask %d: the station meant to burn the counter when it was %#x", mask, b.Before[0]&cryptCnt>>20)
+				}
+			}
+		})
+	}
+	if meant == 0 {
+		t.Error("the station never meant to burn the counter: this test shows nothing")
 	}
 }
 
