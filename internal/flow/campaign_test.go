@@ -66,6 +66,7 @@ func (c *campaign) unit(t *testing.T, f simulator.Faults) {
 		noisy := f.Lose.Rate+f.Garble.Rate+f.Duplicate.Rate+f.Late.Rate > 0
 		for range maxRuns {
 			if outcome, done := c.runOnce(r, noisy); done {
+				r.mustBeStruck(f)
 				c.count(fmt.Sprintf("%s in %d", outcome, r.runs))
 				return
 			}
@@ -74,6 +75,7 @@ func (c *campaign) unit(t *testing.T, f simulator.Faults) {
 			}
 			r.chip.Replug()
 		}
+		r.mustBeStruck(f)
 		r.moveToGoodLine()
 		outcome, done := c.runOnce(r, false)
 		if !done {
@@ -81,6 +83,30 @@ func (c *campaign) unit(t *testing.T, f simulator.Faults) {
 		}
 		c.count(outcome + " on another line")
 	})
+}
+
+// mustBeStruck checks that what was to hurt the unit has: the first of each kind, since
+// a second one may lie behind the end of the last run. A run that it struck before its
+// end has no verdict, so that another followed.
+func (r *rig) mustBeStruck(f simulator.Faults) {
+	r.t.Helper()
+	n := r.chip.Counters()
+	for _, at := range [][]uint64{f.CutWire, f.Unplug, f.Hang} {
+		if len(at) > 0 && at[0] > n.Wire {
+			r.t.Errorf("wire byte %d was to be struck, and %d crossed", at[0], n.Wire)
+		}
+	}
+	for _, at := range [][]int{f.CutErase, f.CutProgram} {
+		if len(at) > 0 && at[0] > n.Erases+n.Programs {
+			r.t.Errorf("erase or page %d was to be struck, and there were %d and %d", at[0], n.Erases, n.Programs)
+		}
+	}
+	if len(f.CutBurn) > 0 && f.CutBurn[0].Burn > n.Burns {
+		r.t.Errorf("burn %d was to be struck, and there were %d", f.CutBurn[0].Burn, n.Burns)
+	}
+	if strikes := len(f.CutWire)+len(f.Unplug)+len(f.Hang)+len(f.CutErase)+len(f.CutProgram)+len(f.CutBurn) > 0; strikes && r.runs < 2 {
+		r.t.Errorf("%s struck nothing: the first run ended as if it had not", label(f))
+	}
 }
 
 // runOnce is one run over a unit that was hurt, over a line that may be noisy. done
