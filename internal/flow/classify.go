@@ -55,9 +55,10 @@ func (r *runner) decide(ctx context.Context) error {
 }
 
 // resume takes up a unit that was begun before: its policy, its keys and proofs,
-// and the burns of a run that was cut.
+// and the burns of a run that was cut. Another run may be at work on it until this one
+// has taken it, so what that one sealed and compared is read after that.
 func (r *runner) resume(ctx context.Context) error {
-	if err := r.samePolicy(ctx); err != nil {
+	if err := r.takeUp(ctx); err != nil {
 		return err
 	}
 	if err := r.openKeys(ctx); err != nil {
@@ -66,11 +67,6 @@ func (r *runner) resume(ctx context.Context) error {
 	if r.cfg.DryRun {
 		return nil
 	}
-	// Reserving what is reserved ties this run to the unit's history.
-	if _, err := r.cfg.Records.Reserve(ctx, r.cfg.RunID, *r.unit, r.cfg.Now()); err != nil {
-		return err
-	}
-	r.holds = true
 	cut, err := r.cutBlocks(ctx)
 	if err != nil {
 		return err
@@ -88,6 +84,50 @@ func (r *runner) resume(ctx context.Context) error {
 		return err
 	}
 	return r.settleBurns(ctx)
+}
+
+// takeUp makes this run the one that works on the unit: not one that would have to leave
+// it as it is, for its policy or for keys that cannot be opened here.
+func (r *runner) takeUp(ctx context.Context) error {
+	change, refusal := r.samePolicy(ctx)
+	if refusal != nil && change == nil {
+		return refusal
+	}
+	if r.cfg.DryRun {
+		return r.wouldTakeUp(ctx, refusal)
+	}
+	_, opened, err := r.unseal(ctx)
+	if err != nil && !errors.Is(err, records.ErrNotFound) {
+		return asFault("classify", err, fault.KeySafety)
+	}
+	opened.Wipe()
+	var unit records.Unit
+	if change == nil { // reserving what is reserved ties this run to the unit's history
+		unit, err = r.cfg.Records.Reserve(ctx, r.cfg.RunID, *r.unit, r.cfg.Now())
+	} else {
+		unit, err = r.cfg.Records.Regoal(ctx, r.cfg.RunID, *r.unit, change, r.cfg.Now())
+	}
+	switch {
+	case errors.Is(err, records.ErrBurnt):
+		return refusal
+	case err != nil:
+		return err
+	}
+	r.unit, r.holds = &unit, true
+	return nil
+}
+
+// wouldTakeUp is what takeUp would say, without changing anything. refusal is for a unit
+// with another policy, which it keeps from its first burn on.
+func (r *runner) wouldTakeUp(ctx context.Context, refusal error) error {
+	if refusal == nil {
+		return nil
+	}
+	burns, err := r.cfg.Records.Burns(ctx, r.unit.ID)
+	if err == nil && len(burns) > 0 {
+		err = refusal
+	}
+	return err
 }
 
 // recall looks the MAC up: what the records know of this unit.

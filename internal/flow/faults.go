@@ -90,8 +90,9 @@ var codes = []struct {
 	{records.ErrParked, fault.Contradictory}, // by another program, without a code of its own
 	{records.ErrTakenOver, fault.TakenOver},
 	{errMeanwhile, fault.TakenOver},
-	{records.ErrObserved, fault.TakenOver}, // by the run that came after this one
-	{records.ErrComplete, fault.TakenOver}, // it was open when this one looked
+	{records.ErrObserved, fault.TakenOver},  // by the run that came after this one
+	{records.ErrComplete, fault.TakenOver},  // it was open when this one looked
+	{records.ErrKeysExist, fault.TakenOver}, // sealed by another run since this one looked
 	{records.ErrNotDurable, fault.NotDurable},
 	{records.ErrFull, fault.DiskFull},
 	{records.ErrReadOnly, fault.DiskFull},
@@ -104,7 +105,6 @@ var codes = []struct {
 	{records.ErrNotScrubbed, fault.Database},
 	{records.ErrNotFound, fault.Database},
 	{records.ErrInvalid, fault.Database},
-	{records.ErrKeysExist, fault.Database},
 	{records.ErrKeyWords, fault.Database},
 	{records.ErrRunExists, fault.Database},
 	{records.ErrRunFinished, fault.Database},

@@ -84,16 +84,12 @@ func (r *runner) openKeys(ctx context.Context) error {
 	if r.unit == nil {
 		return nil
 	}
-	sealed, err := r.cfg.Records.SealedKeys(ctx, r.unit.ID)
+	sealed, opened, err := r.unseal(ctx)
 	if errors.Is(err, records.ErrNotFound) {
 		return nil // cut before they were sealed, so before any burn
 	}
 	if err != nil {
-		return asFault("keys", err, fault.Database)
-	}
-	opened, err := keys.OpenUnit(r.cfg.Identity, sealed.Working, r.unit.ID, r.mac)
-	if err != nil {
-		return fmt.Errorf("the keys of %s were sealed by another station identity, or are damaged: %w", r.unit.Serial, err)
+		return err
 	}
 	if err := r.useKeys(newUnitKeys(opened, sealed.IV)); err != nil {
 		return err
@@ -106,6 +102,19 @@ func (r *runner) openKeys(ctx context.Context) error {
 	}
 	r.proven = efuse.ProvenFromJournal(compared[1], compared[2])
 	return nil
+}
+
+// unseal opens the keys that are on record for the unit; ErrNotFound without any.
+func (r *runner) unseal(ctx context.Context) (records.SealedKeys, keys.UnitKeys, error) {
+	sealed, err := r.cfg.Records.SealedKeys(ctx, r.unit.ID)
+	if err != nil {
+		return sealed, keys.UnitKeys{}, asFault("keys", err, fault.Database)
+	}
+	opened, err := keys.OpenUnit(r.cfg.Identity, sealed.Working, r.unit.ID, r.mac)
+	if err != nil {
+		err = fmt.Errorf("the keys of %s were sealed by another station identity, or are damaged: %w", r.unit.Serial, err)
+	}
+	return sealed, opened, err
 }
 
 // useKeys makes k the keys of this run: the words of the goal, the flash contents.
@@ -188,7 +197,7 @@ func (r *runner) seal(ctx context.Context, step string) error {
 			Purpose: n.Purpose, Block: blockOf[n.Purpose], Fingerprint: keys.Fingerprint(n.Purpose, n.Key), Bits: 8 * n.Key.Len(),
 		})
 	}
-	if err := r.cfg.Records.SealKeys(ctx, r.unit.ID, rows, working, escrow, iv, r.cfg.Now()); err != nil {
+	if err := r.cfg.Records.SealKeys(ctx, r.cfg.RunID, r.unit.ID, rows, working, escrow, iv, r.cfg.Now()); err != nil {
 		return asFault(step, err, fault.Database)
 	}
 	return nil

@@ -21,7 +21,7 @@ var mutants = []mutant{
 	{"I2: an intent for a key that is not sealed",
 		"if err == nil && !sealed {", "if false {", "TestIntendBurnRefuses"},
 	{"I4: two runs burn one unit",
-		"if lost == nil && last != run {", "if false {", "TestTwoStationsOneUnit"},
+		"if lost == nil && holder != run {", "if false {", "TestTwoStationsOneUnit"},
 	{"I2: go on with keys that were not sealed",
 		"if err := r.seal(ctx, name); err != nil {", "if err := r.reopen(ctx, name); err != nil {", "TestPass|TestBeforeEachBurn"},
 	{"I3: hide a key that the records do not have as compared",

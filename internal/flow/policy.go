@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -66,48 +65,29 @@ func (p policy) differs(other policy) (names []string) {
 // samePolicy refuses to finish a unit under another policy than it was begun with:
 // what is burnt cannot follow the profile, and what was sealed was sealed to other
 // people. Before the first burn a unit may still change to a policy with the same
-// keys.
-func (r *runner) samePolicy(ctx context.Context) error {
+// keys: the refusal then comes with the goal that it would have.
+func (r *runner) samePolicy(ctx context.Context) (change json.RawMessage, refusal error) {
 	const step = "classify"
 	var begun policy
 	if err := json.Unmarshal(r.unit.Goal, &begun); err != nil {
-		return fault.New(fault.Database, step, fmt.Errorf("the policy that %s was begun with cannot be read: %w", r.unit.Serial, err))
+		return nil, fault.New(fault.Database, step, fmt.Errorf("the policy that %s was begun with cannot be read: %w", r.unit.Serial, err))
 	}
 	now := r.policy()
 	names := now.differs(begun)
 	if len(names) == 0 {
-		return nil
+		return nil, nil
 	}
-	refusal := fault.New(fault.BegunOtherwise, step, fmt.Errorf(
+	refusal = fault.New(fault.BegunOtherwise, step, fmt.Errorf(
 		"%s was begun with another policy than this profile has (%s differs): that of %s",
 		r.unit.Serial, strings.Join(names, ", "), r.begunWith(ctx)))
 	if !now.sealing(begun) {
-		return refusal
+		return nil, refusal
 	}
-	goal, err := json.Marshal(now)
+	change, err := json.Marshal(now)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	switch err := r.regoal(ctx, goal); {
-	case errors.Is(err, records.ErrBurnt):
-		return refusal
-	case err != nil:
-		return asFault(step, err, fault.Database)
-	}
-	r.unit.Goal = goal
-	return nil
-}
-
-// regoal gives the unit another goal. A dry run asks whether it could.
-func (r *runner) regoal(ctx context.Context, goal json.RawMessage) error {
-	if !r.cfg.DryRun {
-		return r.cfg.Records.Regoal(ctx, r.unit.ID, goal)
-	}
-	burns, err := r.cfg.Records.Burns(ctx, r.unit.ID)
-	if err == nil && len(burns) > 0 {
-		err = records.ErrBurnt
-	}
-	return err
+	return change, refusal
 }
 
 // begunWith names the profile of the last run that took the unit up: it had the unit's

@@ -24,7 +24,7 @@ type Records interface {
 	UnitByMAC(ctx context.Context, mac string) (records.Unit, error)
 	UnitBySerial(ctx context.Context, serial string) (records.Unit, error)
 	Reserve(ctx context.Context, runID string, u records.Unit, at time.Time) (records.Unit, error)
-	Regoal(ctx context.Context, unitID int64, goal json.RawMessage) error
+	Regoal(ctx context.Context, runID string, u records.Unit, goal json.RawMessage, at time.Time) (records.Unit, error)
 	Holds(ctx context.Context, run string, unitID int64) error
 	Complete(ctx context.Context, c records.Completion, events ...records.Event) error
 
@@ -32,7 +32,7 @@ type Records interface {
 	Park(ctx context.Context, p records.Parking) error
 	Release(ctx context.Context, r records.Release) error
 
-	SealKeys(ctx context.Context, unitID int64, keys []records.Key, working, escrow, iv []byte, at time.Time) error
+	SealKeys(ctx context.Context, runID string, unitID int64, keys []records.Key, working, escrow, iv []byte, at time.Time) error
 	SealedKeys(ctx context.Context, unitID int64) (records.SealedKeys, error)
 	MarkVerified(ctx context.Context, runID string, unitID int64, purpose string, at time.Time) error
 

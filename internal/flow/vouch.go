@@ -74,7 +74,7 @@ func (r *runner) atTheDoor(ctx context.Context) error {
 	}
 	r.goal = r.cfg.Job.Goal(revision)
 	r.regions = r.layout()
-	if err := r.samePolicy(ctx); err != nil {
+	if _, err := r.samePolicy(ctx); err != nil {
 		return err
 	}
 	if err := r.openKeys(ctx); err != nil {

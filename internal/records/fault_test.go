@@ -26,7 +26,7 @@ func TestFull(t *testing.T) {
 	must(t, s.w.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages))
 	exec(t, s.w, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 	big := longCopies(e)
-	wantErr(t, s.SealKeys(ctx, u.ID, big.keys, big.working, big.escrow, nil, noon), ErrFull)
+	wantErr(t, s.SealKeys(ctx, e.run, u.ID, big.keys, big.working, big.escrow, nil, noon), ErrFull)
 	var err error
 	for seq := 1; err == nil && seq < 1000; seq++ {
 		_, err = s.Append(ctx, Event{RunID: e.run, Seq: seq, Time: noon, Kind: "step.passed", Step: strings.Repeat("x", 500)})
@@ -40,7 +40,7 @@ func TestFull(t *testing.T) {
 	_, err = s.SealedKeys(ctx, u.ID)
 	wantErr(t, err, ErrNotFound)
 	exec(t, s.w, "PRAGMA max_page_count = 1000000")
-	must(t, s.SealKeys(ctx, u.ID, big.keys, big.working, big.escrow, nil, noon))
+	must(t, s.SealKeys(ctx, e.run, u.ID, big.keys, big.working, big.escrow, nil, noon))
 }
 
 func TestCheck(t *testing.T) {

@@ -76,7 +76,7 @@ func TestLookupKeyStates(t *testing.T) {
 	u.Custody = Discard
 	u, err := s.Reserve(ctx, discarded.run, u, noon)
 	must(t, err)
-	must(t, s.SealKeys(ctx, u.ID, discarded.keys[:1], discarded.working, nil, nil, noon))
+	must(t, s.SealKeys(ctx, discarded.run, u.ID, discarded.keys[:1], discarded.working, nil, nil, noon))
 	must(t, s.MarkVerified(ctx, discarded.run, u.ID, discarded.keys[0].Purpose, noon))
 	must(t, s.Complete(ctx, Completion{UnitID: u.ID, RunID: discarded.run, At: noon}))
 	for e, want := range map[*example]KeyState{&open: KeySealed, &escrowed: KeyEscrowed, &discarded: KeyDiscarded} {

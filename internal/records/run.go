@@ -152,9 +152,9 @@ func unitOf(ctx context.Context, q querier, run, unitID int64) (Unit, error) {
 	if errors.Is(err, ErrNotFound) {
 		return u, err
 	}
-	var last int64
-	lost := q.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM runs WHERE unit_id = ?", unitID).Scan(&last)
-	if lost == nil && last != run {
+	var holder int64
+	lost := q.QueryRowContext(ctx, "SELECT coalesce(holder, 0) FROM units WHERE id = ?", unitID).Scan(&holder)
+	if lost == nil && holder != run {
 		lost = ErrTakenOver
 	}
 	return u, errors.Join(lost, err)

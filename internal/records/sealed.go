@@ -33,10 +33,15 @@ type SealedKeys struct {
 
 // SealKeys keeps a new unit's keys, once. From its return on they may be burnt.
 // escrow must be there under custody escrow and absent under discard (ErrInvalid).
-// Other errors: ErrKeysExist, ErrKeyReused, and those of a unit not open.
-func (s *Store) SealKeys(ctx context.Context, unitID int64, keys []Key, working, escrow, iv []byte, at time.Time) error {
+// Other errors: ErrKeysExist, ErrKeyReused, ErrRunFinished, ErrTakenOver from a run
+// that is not the last to have reserved the unit, and those of a unit not open.
+func (s *Store) SealKeys(ctx context.Context, runID string, unitID int64, keys []Key, working, escrow, iv []byte, at time.Time) error {
 	err := s.write(ctx, func(t *txn) error {
-		u, err := openUnit(ctx, t, unitID)
+		run, err := unfinishedRun(ctx, t, runID)
+		if err != nil {
+			return err
+		}
+		u, err := unitOf(ctx, t, run, unitID)
 		if err != nil {
 			return err
 		}

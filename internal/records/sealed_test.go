@@ -22,24 +22,27 @@ func TestSealKeysRefuses(t *testing.T) {
 	sameBlock := []Key{e.keys[0], {Purpose: "other", Block: 1, Fingerprint: sum("x"), Bits: 256}}
 	tests := []struct {
 		name            string
+		run             string
 		unit            int64
 		keys            []Key
 		working, escrow []byte
 		want            error
 	}{
-		{"second key over a first", sealed.ID, e.keys, e.working, e.escrow, ErrKeysExist},
-		{"key of another unit", u.ID, []Key{e.keys[1], has.keys[0]}, e.working, e.escrow, ErrKeyReused},
-		{"no such unit", 99, e.keys, e.working, e.escrow, ErrNotFound},
-		{"no keys", u.ID, nil, e.working, e.escrow, ErrInvalid},
-		{"nothing sealed", u.ID, e.keys, nil, e.escrow, ErrInvalid},
-		{"escrow without escrow", u.ID, e.keys, e.working, nil, ErrInvalid},
-		{"no fingerprint", u.ID, []Key{{Purpose: "x", Block: 1, Bits: 256}}, e.working, e.escrow, ErrInvalid},
-		{"one purpose twice", u.ID, twice, e.working, e.escrow, ErrInvalid},
-		{"one block twice", u.ID, sameBlock, e.working, e.escrow, ErrInvalid},
+		{"second key over a first", has.run, sealed.ID, e.keys, e.working, e.escrow, ErrKeysExist},
+		{"key of another unit", e.run, u.ID, []Key{e.keys[1], has.keys[0]}, e.working, e.escrow, ErrKeyReused},
+		{"no such run", "nobody", u.ID, e.keys, e.working, e.escrow, ErrNotFound},
+		{"a run that has not reserved it", has.run, u.ID, e.keys, e.working, e.escrow, ErrTakenOver},
+		{"no such unit", e.run, 99, e.keys, e.working, e.escrow, ErrNotFound},
+		{"no keys", e.run, u.ID, nil, e.working, e.escrow, ErrInvalid},
+		{"nothing sealed", e.run, u.ID, e.keys, nil, e.escrow, ErrInvalid},
+		{"escrow without escrow", e.run, u.ID, e.keys, e.working, nil, ErrInvalid},
+		{"no fingerprint", e.run, u.ID, []Key{{Purpose: "x", Block: 1, Bits: 256}}, e.working, e.escrow, ErrInvalid},
+		{"one purpose twice", e.run, u.ID, twice, e.working, e.escrow, ErrInvalid},
+		{"one block twice", e.run, u.ID, sameBlock, e.working, e.escrow, ErrInvalid},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			wantErr(t, s.SealKeys(ctx, test.unit, test.keys, test.working, test.escrow, nil, noon), test.want)
+			wantErr(t, s.SealKeys(ctx, test.run, test.unit, test.keys, test.working, test.escrow, nil, noon), test.want)
 		})
 	}
 	_, err := s.SealedKeys(ctx, u.ID)
@@ -51,8 +54,8 @@ func TestSealKeysRefuses(t *testing.T) {
 	du.Custody = Discard
 	du, err = s.Reserve(ctx, discard.run, du, noon)
 	must(t, err)
-	wantErr(t, s.SealKeys(ctx, du.ID, discard.keys, discard.working, discard.escrow, nil, noon), ErrInvalid)
-	must(t, s.SealKeys(ctx, du.ID, discard.keys, discard.working, nil, nil, noon))
+	wantErr(t, s.SealKeys(ctx, discard.run, du.ID, discard.keys, discard.working, discard.escrow, nil, noon), ErrInvalid)
+	must(t, s.SealKeys(ctx, discard.run, du.ID, discard.keys, discard.working, nil, nil, noon))
 }
 
 func TestSealedKeysComeBack(t *testing.T) {
@@ -188,7 +191,7 @@ func TestCompleteRefuses(t *testing.T) {
 	wantErr(t, s.Complete(ctx, done), ErrComplete)
 	again := newExample(7)
 	again.start(t, s)
-	wantErr(t, s.SealKeys(ctx, u.ID, again.keys, again.working, again.escrow, nil, noon), ErrComplete)
+	wantErr(t, s.SealKeys(ctx, again.run, u.ID, again.keys, again.working, again.escrow, nil, noon), ErrComplete)
 	wantErr(t, s.MarkVerified(ctx, again.run, u.ID, e.keys[0].Purpose, noon), ErrComplete)
 	_, err := s.IntendBurn(ctx, BurnIntent{RunID: again.run, UnitID: u.ID, Step: "x", Bits: Words{1}, At: noon})
 	wantErr(t, err, ErrComplete)

@@ -125,7 +125,7 @@ func (e example) reserve(t testing.TB, s *Store) Unit {
 func (e example) seal(t testing.TB, s *Store) Unit {
 	t.Helper()
 	u := e.reserve(t, s)
-	must(t, s.SealKeys(t.Context(), u.ID, e.keys, e.working, e.escrow, []byte("iv"), noon.Add(2*time.Second)))
+	must(t, s.SealKeys(t.Context(), e.run, u.ID, e.keys, e.working, e.escrow, []byte("iv"), noon.Add(2*time.Second)))
 	return u
 }
 

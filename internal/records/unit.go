@@ -1,6 +1,7 @@
 package records
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -59,11 +60,14 @@ type BlockWords struct {
 // Reserve ties u.MAC to u.Serial, for ever, and the run to the unit. The fields
 // that Reserve or later calls set (ID, State, park, CreatedAt, CompletedAt,
 // FinalWords) are ignored. A MAC and serial that already belong together and are
-// open are returned as they were first reserved, so that a unit can be resumed.
+// open are returned as they were first reserved, so that a unit can be resumed. The
+// last run to have reserved a unit holds it: only that run may act on it from then on.
 //
 // Errors: *SerialUsedError (ErrSerialUsed); *MACKnownError (ErrMACKnown) for
 // another serial; *ParkedError (ErrParked), also for a MAC that was parked before it
-// ever had a serial; ErrComplete; ErrRunFinished; ErrInvalid.
+// ever had a serial; ErrComplete; ErrTakenOver for a unit whose goal is not u.Goal (nil:
+// whichever it is), since another run has begun or changed it after this one looked;
+// ErrRunFinished; ErrInvalid.
 func (s *Store) Reserve(ctx context.Context, runID string, u Unit, at time.Time) (Unit, error) {
 	var out Unit
 	err := u.check()
@@ -101,8 +105,11 @@ func (t *txn) reserve(ctx context.Context, runID string, u Unit, at time.Time) (
 		return Unit{}, err
 	}
 	known, err := t.claim(ctx, u)
-	if errors.Is(err, ErrNotFound) {
-		known, err = t.insertUnit(ctx, u, at)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		known, err = t.insertUnit(ctx, run, u, at)
+	case err == nil:
+		err = t.handOver(ctx, run, known.ID)
 	}
 	if err != nil {
 		return Unit{}, err
@@ -113,8 +120,17 @@ func (t *txn) reserve(ctx context.Context, runID string, u Unit, at time.Time) (
 	return known, t.note(ctx, "runs", run)
 }
 
+// handOver makes run the one that may act on a unit.
+func (t *txn) handOver(ctx context.Context, run, unitID int64) error {
+	if _, err := t.ExecContext(ctx, "UPDATE units SET holder = ? WHERE id = ?", run, unitID); err != nil {
+		return err
+	}
+	return t.note(ctx, "units", unitID)
+}
+
 // claim returns the open unit that u's MAC and serial already are, ErrNotFound
-// when both are free, and otherwise who has them, or why it is not open.
+// when both are free, ErrTakenOver when the unit has another goal, and otherwise who
+// has them, or why it is not open.
 func (t *txn) claim(ctx context.Context, u Unit) (Unit, error) {
 	byMAC, err := unitByMAC(ctx, t, u.MAC)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -127,7 +143,11 @@ func (t *txn) claim(ctx context.Context, u Unit) (Unit, error) {
 	}
 	switch taken := err == nil; {
 	case known && taken && byMAC.ID == bySerial.ID:
-		return openUnit(ctx, t, byMAC.ID)
+		open, err := openUnit(ctx, t, byMAC.ID)
+		if err == nil && len(u.Goal) > 0 && !bytes.Equal(u.Goal, open.Goal) {
+			err = fmt.Errorf("%w: its goal is another", ErrTakenOver)
+		}
+		return open, err
 	case known:
 		return Unit{}, &MACKnownError{Unit: byMAC}
 	case taken:
@@ -141,7 +161,7 @@ func (t *txn) claim(ctx context.Context, u Unit) (Unit, error) {
 	return Unit{}, ErrNotFound
 }
 
-func (t *txn) insertUnit(ctx context.Context, u Unit, at time.Time) (Unit, error) {
+func (t *txn) insertUnit(ctx context.Context, run int64, u Unit, at time.Time) (Unit, error) {
 	created, err := stamp(at)
 	if err != nil {
 		return Unit{}, err
@@ -151,8 +171,8 @@ func (t *txn) insertUnit(ctx context.Context, u Unit, at time.Time) (Unit, error
 		return Unit{}, err
 	}
 	_, err = t.insert(ctx, "units", `INSERT INTO units (mac, serial, state, chip_revision, chip_package, flash_id,
-		flash_size, station, custody, goal, created_at) VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)`,
-		u.MAC, u.Serial, u.ChipRevision, u.ChipPackage, u.FlashID, u.FlashSize, u.Station, u.Custody, goal, created)
+		flash_size, station, custody, goal, created_at, holder) VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		u.MAC, u.Serial, u.ChipRevision, u.ChipPackage, u.FlashID, u.FlashSize, u.Station, u.Custody, goal, created, run)
 	if err != nil {
 		return Unit{}, err
 	}

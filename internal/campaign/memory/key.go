@@ -12,9 +12,13 @@ import (
 )
 
 // SealKeys keeps a new unit's keys, once.
-func (s *Store) SealKeys(ctx context.Context, unitID int64, keys []records.Key, working, escrow, iv []byte, at time.Time) error {
+func (s *Store) SealKeys(ctx context.Context, runID string, unitID int64, keys []records.Key, working, escrow, iv []byte, at time.Time) error {
 	err := s.write(ctx, func(t *txn) error {
-		u, err := t.openUnit(unitID)
+		run, err := t.unfinished(runID)
+		if err != nil {
+			return err
+		}
+		u, err := t.unitOf(run, unitID)
 		if err != nil {
 			return err
 		}

@@ -19,13 +19,14 @@ type muddle struct {
 	at      time.Time
 	macs    []string
 	serials []string
-	runs    []string            // all that may begin
-	begun   []string            // those that did, and have not ended
-	files   []string            // SHA-256
-	seq     map[string]int      // the last event of a run
-	holder  map[int64]string    // the run that reserved a unit last
-	keys    map[int64][3]string // the fingerprints of a unit's keys, by block
-	escrow  map[int64]bool      // the units under that custody
+	runs    []string                   // all that may begin
+	begun   []string                   // those that did, and have not ended
+	files   []string                   // SHA-256
+	seq     map[string]int             // the last event of a run
+	holder  map[int64]string           // the run that reserved a unit last
+	goals   map[string]json.RawMessage // of the unit with a MAC
+	keys    map[int64][3]string        // the fingerprints of a unit's keys, by block
+	escrow  map[int64]bool             // the units under that custody
 	burns   int64
 	fresh   byte // the next fingerprint that nobody has
 }
@@ -33,7 +34,7 @@ type muddle struct {
 func newMuddle(seed uint64) *muddle {
 	m := &muddle{
 		random: rand.New(rand.NewPCG(seed, 0)), at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("", 3600)),
-		seq: map[string]int{}, holder: map[int64]string{}, keys: map[int64][3]string{}, escrow: map[int64]bool{},
+		seq: map[string]int{}, holder: map[int64]string{}, goals: map[string]json.RawMessage{}, keys: map[int64][3]string{}, escrow: map[int64]bool{},
 	}
 	for i := range 4 {
 		m.macs = append(m.macs, fmt.Sprintf("24:0a:c4:00:00:%02x", i))
@@ -142,13 +143,19 @@ func (m *muddle) startRun() call {
 	return done("StartRun", func(ctx context.Context, s flow.Records) error { return s.StartRun(ctx, r) }, r)
 }
 
-func (m *muddle) reserve() call {
+// wanted is a unit as it is reserved, mostly with the goal that it has.
+func (m *muddle) wanted() records.Unit {
 	i := m.random.IntN(len(m.macs))
-	u := records.Unit{
-		MAC: mostly(m, m.macs[i], m.mac()), Serial: mostly(m, m.serials[2*i], append(m.serials, "", " SN")...), ChipRevision: "v3.0", Station: "A",
-		FlashSize: mostly[int64](m, 4<<20, -1), Custody: mostly(m, []records.Custody{records.Discard, records.Escrow}[i%2], "", records.Escrow), Goal: m.json(),
+	mac := m.macs[i]
+	return records.Unit{
+		MAC: mostly(m, mac, m.mac()), Serial: mostly(m, m.serials[2*i], append(m.serials, "", " SN")...), ChipRevision: "v3.0", Station: "A",
+		FlashSize: mostly[int64](m, 4<<20, -1), Custody: mostly(m, []records.Custody{records.Discard, records.Escrow}[i%2], "", records.Escrow),
+		Goal: pick(m, m.goals[mac], m.goals[mac], m.goals[mac], m.json()),
 	}
-	run, at := m.run(), m.now()
+}
+
+func (m *muddle) reserve() call {
+	u, run, at := m.wanted(), m.run(), m.now()
 	return call{"Reserve", []any{run, u, at}, func(ctx context.Context, s flow.Records) (any, error) { return s.Reserve(ctx, run, u, at) }}
 }
 
@@ -172,6 +179,7 @@ func (m *muddle) finishRun() call {
 
 func (m *muddle) sealKeys() call {
 	unit, at := m.unit(), m.now()
+	run := m.runOver(unit)
 	var pair []records.Key
 	for block, purpose := range []string{1: "flash_encryption", 2: "secure_boot_v1"} {
 		if block == 0 || m.oneIn(12) {
@@ -191,8 +199,8 @@ func (m *muddle) sealKeys() call {
 		escrow = []byte("for the owner")
 	}
 	iv := pick(m, nil, []byte("an IV"))
-	return call{"SealKeys", []any{unit, pair, working, escrow, iv, at}, func(ctx context.Context, s flow.Records) (any, error) {
-		return nil, s.SealKeys(ctx, unit, pair, working, escrow, iv, at)
+	return call{"SealKeys", []any{run, unit, pair, working, escrow, iv, at}, func(ctx context.Context, s flow.Records) (any, error) {
+		return nil, s.SealKeys(ctx, run, unit, pair, working, escrow, iv, at)
 	}}
 }
 
@@ -276,8 +284,8 @@ func (m *muddle) release() call {
 }
 
 func (m *muddle) regoal() call {
-	unit, goal := m.unit(), m.json()
-	return done("Regoal", func(ctx context.Context, s flow.Records) error { return s.Regoal(ctx, unit, goal) }, unit, string(goal))
+	u, run, goal, at := m.wanted(), m.run(), m.json(), m.now()
+	return call{"Regoal", []any{run, u, string(goal), at}, func(ctx context.Context, s flow.Records) (any, error) { return s.Regoal(ctx, run, u, goal, at) }}
 }
 
 // look asks, and changes nothing.
@@ -321,19 +329,19 @@ func (m *muddle) learn(c call, result any, err error) {
 		m.ended(c.args[0].(records.Finish).RunID)
 	case "Complete":
 		m.ended(c.args[0].(records.Completion).RunID)
-	case "Reserve":
+	case "Reserve", "Regoal":
 		u := result.(records.Unit)
-		m.holder[u.ID], m.escrow[u.ID] = c.args[0].(string), u.Custody == records.Escrow
+		m.holder[u.ID], m.escrow[u.ID], m.goals[u.MAC] = c.args[0].(string), u.Custody == records.Escrow, u.Goal
 	case "IntendBurn":
 		m.burns = result.(int64)
 	case "SealKeys":
 		var known [3]string
-		for _, k := range c.args[1].([]records.Key) {
+		for _, k := range c.args[2].([]records.Key) {
 			if k.Block < len(known) {
 				known[k.Block] = k.Fingerprint
 			}
 		}
-		m.keys[c.args[0].(int64)] = known
+		m.keys[c.args[1].(int64)] = known
 	}
 }
 

@@ -28,7 +28,8 @@ type (
 	// Unit is a row of units.
 	Unit struct {
 		records.Unit
-		fold string // the serial number without its case
+		fold   string // the serial number without its case
+		holder string // the run that reserved it last
 	}
 	// Run is a row of runs; Serial is not filled in.
 	Run struct {

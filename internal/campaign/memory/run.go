@@ -242,7 +242,7 @@ func (r *Rows) unitOf(run *Run, id int64) (*Unit, error) {
 		return nil, err
 	}
 	var lost error
-	if holder := last(r.Runs, func(other *Run) bool { return other.UnitID == id }); holder != run {
+	if r.unit(id).holder != run.ID {
 		lost = records.ErrTakenOver
 	}
 	return u, errors.Join(lost, err)

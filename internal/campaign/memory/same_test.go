@@ -305,7 +305,7 @@ func TestHandedOut(t *testing.T) {
 	must(t, s.StartRun(ctx, records.Run{ID: "r", StartedAt: at}))
 	u, err := s.Reserve(ctx, "r", records.Unit{MAC: "24:0a:c4:00:00:01", Serial: "S", Custody: records.Discard, Goal: goal}, at)
 	must(t, err)
-	must(t, s.SealKeys(ctx, u.ID, []records.Key{{Purpose: "p", Block: 1, Fingerprint: fingerprint(1), Bits: 256}}, working, nil, nil, at))
+	must(t, s.SealKeys(ctx, "r", u.ID, []records.Key{{Purpose: "p", Block: 1, Fingerprint: fingerprint(1), Bits: 256}}, working, nil, nil, at))
 	_, err = s.IntendBurn(ctx, records.BurnIntent{RunID: "r", UnitID: u.ID, Step: "s", Bits: records.Words{1}, At: at})
 	must(t, err)
 	sealed, err := s.SealedKeys(ctx, u.ID)

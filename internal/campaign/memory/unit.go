@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,8 +51,13 @@ func (t *txn) reserve(runID string, u records.Unit, at time.Time) (records.Unit,
 		return records.Unit{}, err
 	}
 	known, err := t.claim(u)
-	if errors.Is(err, records.ErrNotFound) {
-		known, err = t.insertUnit(u, at)
+	switch {
+	case errors.Is(err, records.ErrNotFound):
+		known, err = t.insertUnit(runID, u, at)
+	case err == nil:
+		known = update(t, known)
+		known.holder = runID
+		t.next()
 	}
 	if err != nil {
 		return records.Unit{}, err
@@ -68,7 +74,11 @@ func (t *txn) claim(u records.Unit) (*Unit, error) {
 	byMAC, bySerial := t.byMAC(u.MAC), t.bySerial(u.Serial)
 	switch {
 	case byMAC != nil && byMAC == bySerial:
-		return t.openUnit(byMAC.ID)
+		open, err := t.openUnit(byMAC.ID)
+		if err == nil && len(u.Goal) > 0 && !bytes.Equal(u.Goal, open.Goal) {
+			err = fmt.Errorf("%w: its goal is another", records.ErrTakenOver)
+		}
+		return open, err
 	case byMAC != nil:
 		return nil, &records.MACKnownError{Unit: byMAC.copied()}
 	case bySerial != nil:
@@ -80,7 +90,7 @@ func (t *txn) claim(u records.Unit) (*Unit, error) {
 	return nil, records.ErrNotFound
 }
 
-func (t *txn) insertUnit(u records.Unit, at time.Time) (*Unit, error) {
+func (t *txn) insertUnit(runID string, u records.Unit, at time.Time) (*Unit, error) {
 	if err := given(at); err != nil {
 		return nil, err
 	}
@@ -90,7 +100,7 @@ func (t *txn) insertUnit(u records.Unit, at time.Time) (*Unit, error) {
 	if u.FlashSize < 0 {
 		return nil, errSchema
 	}
-	row := &Unit{fold: folded(u.Serial), Unit: records.Unit{
+	row := &Unit{fold: folded(u.Serial), holder: runID, Unit: records.Unit{
 		ID: int64(len(t.Units)) + 1, MAC: u.MAC, Serial: u.Serial, State: records.StateOpen, ChipRevision: u.ChipRevision,
 		ChipPackage: u.ChipPackage, FlashID: u.FlashID, FlashSize: u.FlashSize, Station: u.Station, Custody: u.Custody,
 		Goal: keptJSON(u.Goal), CreatedAt: kept(at),
@@ -173,25 +183,35 @@ func (s *Store) found(ctx context.Context, what string, find func(*Rows) *Unit) 
 	return out, named(err, "%s", what)
 }
 
-// Regoal replaces the goal of a unit that is open and for which no burn was ever
-// intended.
-func (s *Store) Regoal(ctx context.Context, unitID int64, goal json.RawMessage) error {
-	err := s.write(ctx, func(t *txn) error {
-		u, err := t.openUnit(unitID)
-		if err != nil {
+// Regoal is Reserve with another goal than the unit has.
+func (s *Store) Regoal(ctx context.Context, runID string, u records.Unit, goal json.RawMessage, at time.Time) (records.Unit, error) {
+	out := records.Unit{}
+	err := normalise(&u)
+	if err == nil {
+		err = s.write(ctx, func(t *txn) (err error) {
+			if out, err = t.reserve(runID, u, at); err == nil {
+				err = t.regoal(out.ID, goal)
+			}
 			return err
-		}
-		if first(t.Burns, func(b *Burn) bool { return b.UnitID == unitID }) != nil {
-			return records.ErrBurnt
-		}
-		if err := mayBeJSON("goal", goal); err != nil {
-			return err
-		}
-		update(t, u).Goal = keptJSON(goal)
-		t.next()
-		return nil
-	})
-	return named(err, "change the goal of unit %d", unitID)
+		})
+	}
+	if err != nil {
+		return records.Unit{}, fmt.Errorf("reserve MAC %s with another goal: %w", u.MAC, err)
+	}
+	out.Goal = goal
+	return out, nil
+}
+
+func (t *txn) regoal(id int64, goal json.RawMessage) error {
+	if first(t.Burns, func(b *Burn) bool { return b.UnitID == id }) != nil {
+		return records.ErrBurnt
+	}
+	if err := mayBeJSON("goal", goal); err != nil {
+		return err
+	}
+	update(t, t.unit(id)).Goal = keptJSON(goal)
+	t.next()
+	return nil
 }
 
 // Complete marks the unit complete, finishes its run as PASS and drops the working copy
