@@ -50,6 +50,16 @@ func flashData(seq int, data []byte) request {
 // written again if it differs; an error then wraps ErrContent. On a good line
 // nothing is compared: FlashMD5 is the caller's to ask for.
 func (d *Device) WriteFlash(ctx context.Context, offset uint32, data []byte, progress func(done, total int)) error {
+	return d.WriteFlashWhile(ctx, offset, data, progress, func(context.Context, bool) error { return nil })
+}
+
+// WriteFlashWhile is WriteFlash that asks may whether to go on: before each further
+// piece, which is 64 KiB at most, and with again before anything is written once more
+// after a failure, when the chip may have been in other hands. may may use the chip. An
+// error that it returns ends the write, unless it is of the line: then it costs a try.
+func (d *Device) WriteFlashWhile(
+	ctx context.Context, offset uint32, data []byte, progress func(done, total int), may func(ctx context.Context, again bool) error,
+) error {
 	if offset%SectorSize != 0 {
 		return fmt.Errorf("write flash at %#x: %w", offset, ErrAlign)
 	}
@@ -57,7 +67,7 @@ func (d *Device) WriteFlash(ctx context.Context, offset uint32, data []byte, pro
 		return fmt.Errorf("write flash: %w", err)
 	}
 	w := flashWriter{
-		d: d, offset: offset, data: data, progress: progress,
+		d: d, offset: offset, data: data, progress: progress, may: may,
 		troubled: d.stats.Resends+d.stats.Resyncs > 0,
 	}
 	for w.done < len(data) {
@@ -80,13 +90,16 @@ type flashWriter struct {
 	offset   uint32
 	data     []byte
 	progress func(done, total int)
+	may      func(ctx context.Context, again bool) error
 
 	done     int  // everything before it is written and, if need be, compared
 	pos      int  // the next byte to send
 	begun    bool // FLASH_BEGIN is answered for start..end
 	start    int
 	end      int
-	reported int // the furthest position reported
+	reported int  // the furthest position reported
+	opened   bool // a piece was begun
+	again    bool // and something has failed since may said yes
 
 	troubled bool                        // something has gone wrong on this line
 	sector   int                         // position of the sector that failed last
@@ -99,7 +112,11 @@ type flashWriter struct {
 func (w *flashWriter) step(ctx context.Context) error {
 	switch {
 	case !w.begun:
+		if err := w.ask(ctx); err != nil {
+			return w.retry(ctx, err)
+		}
 		w.start, w.end = w.pos, w.pieceEnd()
+		w.opened = true
 		_, _, err := w.d.command(ctx, flashBegin(w.offset+uint32(w.start), w.end-w.start))
 		if err != nil {
 			return w.retry(ctx, err)
@@ -117,6 +134,18 @@ func (w *flashWriter) step(ctx context.Context) error {
 		return w.finish(ctx)
 	}
 	return nil
+}
+
+// ask asks whether to go on. Before the first piece nobody had the time to change that.
+func (w *flashWriter) ask(ctx context.Context) error {
+	if !w.opened {
+		return nil
+	}
+	err := w.may(ctx, w.again)
+	if err == nil {
+		w.again = false
+	}
+	return err
 }
 
 // pieceEnd is how far the next FLASH_BEGIN reaches: to the next boundary of what
@@ -168,7 +197,7 @@ func (w *flashWriter) rewrite() error {
 		return fmt.Errorf("at %#x, written %d times: %w", w.offset+uint32(w.done), maxTries, ErrContent)
 	}
 	w.d.stats.Resends++
-	w.pos = w.done
+	w.pos, w.again = w.done, true
 	w.failures = [len(w.failures)]int{}
 	return nil
 }
@@ -197,7 +226,7 @@ func (w *flashWriter) retry(ctx context.Context, err error) error {
 	}
 	w.d.stats.Resends++
 	w.troubled = true
-	w.pos, w.begun = sector, false
+	w.pos, w.begun, w.again = sector, false, true
 	return nil
 }
 

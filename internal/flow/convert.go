@@ -72,11 +72,7 @@ func (r *runner) makeStartable(ctx context.Context) error {
 		}
 		err := r.matches(ctx, g)
 		if errors.Is(err, errDigest) {
-			err = r.mayWrite(ctx)
-			if err == nil {
-				err = r.dev.WriteFlash(ctx, g.Offset, g.flash, func(int, int) {})
-			}
-			if err == nil {
+			if err = r.writeWhileMine(ctx, g, nil); err == nil {
 				err = r.proves(ctx, g)
 			}
 		}

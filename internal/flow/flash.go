@@ -192,18 +192,35 @@ func (r *runner) mayWrite(ctx context.Context) error {
 			return errMeanwhile
 		}
 	}
+	return r.isMine(ctx)
+}
+
+// isMine asks the records whether this run is still the one to work on the unit.
+func (r *runner) isMine(ctx context.Context) error {
 	return asFault("", r.cfg.Records.Holds(ctx, r.cfg.RunID, r.unit.ID), fault.Database)
 }
 
 // write puts a region into flash and tells how far it is.
 func (r *runner) write(ctx context.Context, step string, g *region) error {
-	if err := r.mayWrite(ctx); err != nil {
-		return err
-	}
-	return r.dev.WriteFlash(ctx, g.Offset, g.flash, func(done, total int) {
+	return r.writeWhileMine(ctx, g, func(done, total int) {
 		if now := r.cfg.Now(); r.progress.due(now) {
 			r.show(Event{Kind: StepProgress, Step: step, Work: r.progress.at(done, total, now)})
 		}
+	})
+}
+
+// writeWhileMine writes a region as long as the unit is this run's. The records are asked
+// before each piece, and all of mayWrite where the line failed: the unit may have been
+// through other hands while this run waited for an answer, or slept.
+func (r *runner) writeWhileMine(ctx context.Context, g *region, progress func(done, total int)) error {
+	if err := r.mayWrite(ctx); err != nil {
+		return err
+	}
+	return r.dev.WriteFlashWhile(ctx, g.Offset, g.flash, progress, func(ctx context.Context, again bool) error {
+		if again {
+			return r.mayWrite(ctx)
+		}
+		return r.isMine(ctx)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -212,5 +213,63 @@ func TestSealsForItsUnitOnly(t *testing.T) {
 		close(over)
 		<-passed
 		r.mustBeSecured(true)
+	})
+}
+
+// TestOvertakenInsideAWrite: the second station passes the unit while the first is in the
+// middle of a region. The first finds its session gone, and writes nothing more.
+func TestOvertakenInsideAWrite(t *testing.T) {
+	t.Parallel()
+	for _, p := range []policy{release, byUnit} {
+		j := newJob(t, p)
+		t.Run(p.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				r := newRig(t, p, j)
+				first, w := r.config(), r.watch()
+				block, acts, passed := 0, 0, (*snapshot)(nil)
+				w.writing = func() {
+					if block++; block == 20 {
+						w.writing = nil
+						r.port = nil // another line to the same unit
+						r.mustEnd(r.config(), "PASS", "")
+						acts, passed = len(w.acts), r.snapshot()
+					}
+				}
+				r.mustEnd(first, "ERROR", fault.TakenOver)
+				if len(w.acts) > acts {
+					t.Errorf("the first station went on: %q", w.acts[acts:])
+				}
+				passed.mustStillHold(r)
+				r.mustBeSecured(true)
+			})
+		})
+	}
+}
+
+// TestStopsAtTheNextPiece: a second station has taken the unit up, and has done nothing to
+// the line yet. The first ends with the piece of 64 KiB that it is at.
+func TestStopsAtTheNextPiece(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	app := &j.Regions[slices.IndexFunc(j.Regions, func(g job.Region) bool { return g.Offset == 0x10000 })]
+	app.Data = append(slices.Clone(app.Data), make([]byte, 128<<10-len(app.Data))...) // all of its partition
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, release, j)
+		first, w := r.config(), r.watch()
+		blocks, at := 0, 0
+		during(&first, flow.StepStarted, "write app at 0x10000", func() {
+			w.writing = func() {
+				if blocks++; blocks == 10 {
+					at = len(w.acts)
+					check(t, r.store.StartRun(t.Context(), records.Run{ID: "second", StartedAt: time.Now()}))
+					_, err := r.store.Reserve(t.Context(), "second", *r.unit(), time.Now())
+					check(t, err)
+				}
+			}
+		})
+		r.mustEnd(first, "ERROR", fault.TakenOver)
+		if len(w.acts) > at || blocks != 64 {
+			t.Errorf("the first station wrote %d blocks of 1 KiB, and did %q", blocks, w.acts[at:])
+		}
 	})
 }

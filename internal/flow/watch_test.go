@@ -13,6 +13,7 @@ import (
 // is told nothing by the code that sends them.
 const (
 	opFlashBegin = 0x02
+	opFlashData  = 0x03
 	opWriteReg   = 0x09
 	opReadReg    = 0x0A
 
@@ -33,6 +34,7 @@ type watcher struct {
 	chip     *simulator.Chip
 	burning  func(words simulator.Fuses) // a program command with these data registers
 	reading  func(addr uint32)           // a register is about to be read; nil: nobody asks
+	writing  func()                      // a block of flash is about to be written; nil: nobody asks
 	starting func()                      // the unit is about to be started
 	acts     []string                    // what was done to the unit, in order
 
@@ -84,6 +86,10 @@ func (w *watcher) request(op byte, body []byte) {
 	switch op {
 	case opFlashBegin:
 		w.act("flash %#x", word(3))
+	case opFlashData:
+		if w.writing != nil {
+			w.writing()
+		}
 	case opReadReg:
 		if w.reading != nil {
 			w.reading(word(0))
