@@ -29,7 +29,7 @@ func TestSentence(t *testing.T) {
 		{fault.New(fault.Database, "", errors.New("open x: locked: locked (5) (SQLITE_BUSY)")), "E601: open x: locked"},
 		{
 			fault.New(fault.Database, "", fmt.Errorf("open records x: %w: database is locked (5) (SQLITE_BUSY)", records.ErrBusy)),
-			"E601: open records x: database is locked by another program",
+			"E601: open records x: database is busy: another write has not ended",
 		},
 		{fault.New(fault.Internal, "a", errors.Join(errors.New("first"), errors.New("second"))), "E901 a: first"},
 	} {

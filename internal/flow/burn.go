@@ -151,7 +151,7 @@ func (r *runner) intend(ctx context.Context, step string, b efuse.Burn, facts Bu
 	if bits, shown := b.Bits(); shown {
 		intent.Before, intent.Bits = records.Words(r.words[b.Block()]), records.Words(bits)
 	}
-	told := Event{Kind: BurnIntended, Step: step, Burn: &facts, Text: b.Permanent()}
+	told, begun := Event{Kind: BurnIntended, Step: step, Burn: &facts, Text: b.Permanent()}, r.cfg.Now()
 	err = r.with(told, func(rows []records.Event) (err error) {
 		id, err = r.cfg.Records.IntendBurn(ctx, intent, rows...)
 		return err
@@ -159,7 +159,7 @@ func (r *runner) intend(ctx context.Context, step string, b efuse.Burn, facts Bu
 	if err != nil {
 		return 0, asFault(step, err, fault.Database)
 	}
-	return id, nil
+	return id, r.tooLate(ctx, step, begun)
 }
 
 // observe puts on record what a burn did, and shows it.

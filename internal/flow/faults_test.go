@@ -41,6 +41,7 @@ func TestLineIsBlamedFirst(t *testing.T) {
 		{esptool.ErrContent, fault.WriteFailed, fault.WriteFailed},
 		{esptool.ErrFlashSize, fault.LinkLost, fault.FlashSize},
 		{errors.Join(efuse.ErrReadBack, esptool.ErrNoReply), fault.ReadBack, fault.LinkLost},
+		{fmt.Errorf("%w: %w", records.ErrBusy, context.DeadlineExceeded), fault.ReadBack, fault.Database},
 		{errors.Join(esptool.ErrLinkLost, esptool.ErrOtherChip), fault.WriteFailed, fault.UnitChanged},
 		{errors.Join(efuse.ErrOtherChip, esptool.ErrNoReply), fault.ReadBack, fault.UnitChanged},
 	} {

@@ -3,6 +3,9 @@ package flow
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
 
 	"provision/internal/fault"
 	"provision/internal/records"
@@ -22,11 +25,26 @@ func (r *runner) show(ev Event) { r.cfg.Sink(r.stamped(ev)) }
 // when the run is being interrupted.
 func (r *runner) emit(ctx context.Context, ev Event) error {
 	r.note(ev)
-	err := r.flush(ctx)
-	if err != nil {
+	begun := r.cfg.Now()
+	if err := r.flush(ctx); err != nil {
 		r.takeBack()
+		return err
 	}
-	return err
+	return r.tooLate(ctx, ev.Step, begun)
+}
+
+// stall is how long a call of the records has to take before it, and not what it was
+// made for, is to blame when the time of a burn is over.
+const stall = 15 * time.Second
+
+// tooLate is the error of a step that has no time left, since the records took it: the
+// unit and its line, which nobody could ask in that time, are not to blame.
+func (r *runner) tooLate(ctx context.Context, step string, begun time.Time) error {
+	took := r.cfg.Now().Sub(begun)
+	if took < stall || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil
+	}
+	return fault.New(fault.Database, step, fmt.Errorf("on record after %v, too late to go on: %w", took, records.ErrBusy))
 }
 
 // takeBack forgets the event that was noted last.

@@ -114,8 +114,13 @@ func (s *Store) Scrub(ctx context.Context) error {
 	if s.readOnly {
 		return ErrReadOnly
 	}
+	c, err := s.turn(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotScrubbed, classify(ctx, err))
+	}
+	defer c.Close() // gives it back to the pool, which cannot fail
 	var busy, inLog, copied int
-	err := s.w.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &inLog, &copied)
+	err = c.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &inLog, &copied)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotScrubbed, classify(ctx, err))
 	}

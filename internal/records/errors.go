@@ -17,7 +17,7 @@ import (
 var (
 	ErrReadOnly    = errors.New("database is read-only")
 	ErrFull        = errors.New("disk or database is full")
-	ErrBusy        = errors.New("database is locked by another program")
+	ErrBusy        = errors.New("database is busy: another write has not ended")
 	ErrCorrupt     = errors.New("database is damaged")
 	ErrNewer       = errors.New("database was written by a newer version of this program")
 	ErrNotDatabase = errors.New("not a records database")

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -196,17 +197,36 @@ func (s *Store) Close() error {
 
 // write runs fn in one transaction that is on disk when write returns nil, and
 // not at all otherwise. The rows fn noted are entered in the ledger. Cancelling ctx
-// ends the wait for a turn, not a transaction that has begun.
+// ends the wait for a turn, not a transaction that has begun. ErrBusy when the turn
+// does not come.
 func (s *Store) write(ctx context.Context, fn func(*txn) error) error {
 	if s.readOnly {
 		return ErrReadOnly
 	}
-	c, err := s.w.Conn(ctx)
+	c, err := s.turn(ctx)
 	if err != nil {
 		return classify(ctx, err)
 	}
 	defer c.Close() // gives it back to the pool, which cannot fail; also when fn panics
 	return classify(ctx, transact(ctx, c, fn))
+}
+
+// turnLimit bounds the wait for a turn to write. A healthy disk syncs in milliseconds;
+// one that hangs is to be named as what it is before whoever waits, inside a burn for a
+// minute, would blame something else.
+const turnLimit = 15 * time.Second
+
+// turn waits for the connection that writes: the caller gives it back. ErrBusy when the
+// write before this one has not ended within turnLimit, or by the deadline of ctx.
+func (s *Store) turn(ctx context.Context) (*sql.Conn, error) {
+	start := time.Now()
+	wait, cancel := context.WithTimeout(ctx, turnLimit)
+	defer cancel()
+	c, err := s.w.Conn(wait)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: no turn to write after %v: %w", ErrBusy, time.Since(start).Round(time.Millisecond), err)
+	}
+	return c, err
 }
 
 // read runs fn on one unchanging view of the database.
