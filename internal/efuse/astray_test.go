@@ -70,3 +70,59 @@ func TestStillAtIt(t *testing.T) {
 		t.Errorf("%d programs: %v", chip.programs, err)
 	}
 }
+
+// misled is a line on which one write, counted from 1, goes to another register.
+type misled struct {
+	*fakeChip
+	at, n int
+	to    uint32
+}
+
+func (m *misled) WriteReg(ctx context.Context, addr, value uint32) error {
+	if m.n++; m.n == m.at {
+		addr = m.to
+	}
+	return m.fakeChip.WriteReg(ctx, addr, value)
+}
+
+// TestWriteAstray: whichever write of a burn lands in whichever data register, the clock
+// or the operation code, the chip has the bits of the burn afterwards, and no other.
+func TestWriteAstray(t *testing.T) {
+	goal := releaseGoal(t)
+	have, proven := blankChip(), Proven{}
+	for {
+		burns, err := Plan(have, goal, proven)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(burns) == 0 {
+			break
+		}
+		b := burns[0]
+		whole := &misled{fakeChip: newFake(t).powerOn(have)}
+		want, err := Execute(t.Context(), whole, timing40(t), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := 1; at <= whole.n; at++ {
+			for _, to := range []uint32{
+				writeBase[0] + 4*3, writeBase[0] + 4*5, writeBase[1], writeBase[2] + 4*7, writeBase[3], regClk, regDacConf, regConf,
+			} {
+				line := &misled{fakeChip: newFake(t).powerOn(have), at: at, to: to}
+				line.lax = true // a program command may be given with another operation code
+				seen, err := Execute(t.Context(), line, timing40(t), b)
+				if err != nil || seen.Bytes() != want.Bytes() || line.fuses.Bytes() != whole.fuses.Bytes() {
+					t.Fatalf("burn %s, write %d to %#08x: %v", b.Name(), at, to, err)
+				}
+			}
+		}
+		have = want
+		if b.stage == StageKey {
+			proof, err := Compare(have, b.block, b.key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			proven = proven.And(proof)
+		}
+	}
+}

@@ -24,10 +24,7 @@ func (c controller) prepare(ctx context.Context) error {
 
 // clocks makes the controller's clocks what the pulses of a program need.
 func (c controller) clocks(ctx context.Context) error {
-	for _, r := range []struct{ addr, mask, value uint32 }{
-		{regDacConf, 0xFF, c.timing.dac},
-		{regClk, 0xFFFF, c.timing.clk},
-	} {
+	for _, r := range c.timing.registers() {
 		old, err := c.steady(ctx, r.addr)
 		if err != nil {
 			return fmt.Errorf("set eFuse timing: %w", err)
@@ -88,19 +85,11 @@ func (c controller) reload(ctx context.Context) error {
 // becomes of its answer. sent tells whether it may have reached the chip: then err
 // is no verdict and only reloading tells.
 //
-// Here and in load, which wait for the line, the bits come by reference: the dump of a
+// Here and in arm, which wait for the line, the bits come by reference: the dump of a
 // crash prints what is handed over by value.
 func (c controller) program(ctx context.Context, chip chipID, block int, bits *[8]uint32) (sent bool, err error) {
-	if err := c.load(ctx, block, bits); err != nil {
+	if err := c.arm(ctx, block, bits); err != nil {
 		return false, err
-	}
-	if err := c.put(ctx, []uint32{regConf}, []uint32{confProgram}); err != nil {
-		return false, fmt.Errorf("program BLOCK%d: %w", block, err)
-	}
-	// A request that was garbled on its way may have written any register, one that was
-	// to be a program command these two: no bit takes then, or one takes badly.
-	if err := c.clocks(ctx); err != nil {
-		return false, fmt.Errorf("program BLOCK%d: %w", block, err)
 	}
 	if err := c.is(ctx, chip); err != nil {
 		return false, fmt.Errorf("program BLOCK%d: %w", block, err)
@@ -135,12 +124,22 @@ func (c controller) is(ctx context.Context, chip chipID) error {
 	return nil
 }
 
-// load puts bits into the WDATA registers of one block and zeros into those of all
-// others, because one command burns whatever any of them holds.
-func (c controller) load(ctx context.Context, block int, bits *[8]uint32) error {
+// arm sets every register that a pulse depends on: the clocks, the operation code, and
+// bits in the WDATA registers of one block and zeros in those of all others, because one
+// command burns whatever any of them holds. All are read back after the last of them was
+// written, and nothing is written from there to the command: a request that is garbled on
+// its way may write any register.
+func (c controller) arm(ctx context.Context, block int, bits *[8]uint32) error {
+	addrs, values := []uint32{regConf}, []uint32{confProgram}
+	for _, r := range c.timing.registers() {
+		old, err := c.steady(ctx, r.addr)
+		if err != nil {
+			return fmt.Errorf("load BLOCK%d for programming: %w", block, err)
+		}
+		addrs, values = append(addrs, r.addr), append(values, old&^r.mask|r.value)
+	}
 	var data Words
 	data[block] = *bits
-	var addrs, values []uint32
 	for b := range data {
 		for i := range blockLen(b) {
 			addrs = append(addrs, writeBase[b]+4*uint32(i))

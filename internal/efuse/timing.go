@@ -32,3 +32,10 @@ func TimingFor(crystalMHz int) (Timing, error) {
 	}
 	return Timing{}, fmt.Errorf("crystal of %d MHz: %w", crystalMHz, ErrCrystal)
 }
+
+// setting is the part of a register that the timing decides.
+type setting struct{ addr, mask, value uint32 }
+
+func (t Timing) registers() [2]setting {
+	return [2]setting{{regDacConf, 0xFF, t.dac}, {regClk, 0xFFFF, t.clk}}
+}
