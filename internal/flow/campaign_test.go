@@ -276,6 +276,14 @@ func sample[T any](all []T, n int) []T {
 	return out
 }
 
+// numbers are those from 1 to n.
+func numbers(n int) (out []int) {
+	for i := range n {
+		out = append(out, i+1)
+	}
+	return out
+}
+
 // fewer is all in a full campaign, or the N-th part of it, else n where there are so
 // many.
 func fewer(all, n int) int {

@@ -102,14 +102,6 @@ func storageOperations(t *testing.T, p policy, j *job.Job, tr trouble) (most int
 	return most, intents
 }
 
-// numbers are those from 1 to n.
-func numbers(n int) (out []int) {
-	for i := range n {
-		out = append(out, i+1)
-	}
-	return out
-}
-
 // storageRig is a rig whose records lie on a disk that may fail.
 type storageRig struct {
 	*rig
