@@ -52,7 +52,7 @@ func (t selfTest) run(ctx context.Context, tell func(shift.CheckFacts, ...shift.
 	t.tell = tell
 	ctx, done := context.WithTimeout(ctx, checkTime)
 	defer done()
-	for _, check := range []func(context.Context){t.database, t.keysAndImages, t.people, t.ports, t.scanner, t.labels, t.openUnits} {
+	for _, check := range []func(context.Context){t.database, t.openUnits, t.keysAndImages, t.people, t.ports, t.scanner, t.labels} {
 		if ctx.Err() != nil {
 			return // the station closes, or it took too long
 		}
@@ -254,23 +254,26 @@ func printerTrouble(st label.Status) string {
 	return strings.Join(out, ", ")
 }
 
-// openUnits lists what was begun and not finished: it goes on when it is put in.
+// openUnits lists what was begun and not finished, each with its next action: the units
+// that go on when they are put in, then those that wait for a person.
 func (t selfTest) openUnits(ctx context.Context) {
-	units, err := t.store.OpenUnits(ctx)
+	units, err := flow.Unfinished(ctx, t.store)
 	if err != nil {
 		t.bad("open_units", fault.Database, err)
 		return
 	}
-	if len(units) == 0 {
-		t.line("open_units", checkOK, "0")
-		return
+	open, parked := openAndParked(units)
+	t.units("open_units", open)
+	if len(parked) > 0 {
+		t.units("parked_units", parked)
 	}
-	var names []string
-	for _, u := range units[:min(len(units), 6)] {
-		names = append(names, u.Serial)
+}
+
+// units is a line about units that somebody has to see to.
+func (t selfTest) units(name string, units []flow.Outlook) {
+	state := checkOK
+	if len(units) > 0 {
+		state = checkWarn
 	}
-	if len(units) > len(names) {
-		names = append(names, "...")
-	}
-	t.line("open_units", checkWarn, "%d: %s", len(units), strings.Join(names, " "))
+	t.tell(shift.CheckFacts{Name: "check." + name, State: state, Text: fmt.Sprint(len(units)), Units: units})
 }

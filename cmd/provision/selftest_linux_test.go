@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -60,7 +61,7 @@ func TestSelfTestOfTheScanner(t *testing.T) {
 		if want == "" && len(told) == 0 {
 			return
 		}
-		if len(told) != 1 || told[0] != (shift.CheckFacts{Name: "check.scanner", State: want, Text: device}) {
+		if len(told) != 1 || !reflect.DeepEqual(told[0], shift.CheckFacts{Name: "check.scanner", State: want, Text: device}) {
 			t.Errorf("%q: %+v, want %s", device, told, want)
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"reflect"
 	"testing"
 
 	"provision/internal/esptool"
@@ -34,7 +35,7 @@ func TestSelfTestOfPorts(t *testing.T) {
 		var told []shift.CheckFacts
 		test := selfTest{slots: c.slots, tell: func(line shift.CheckFacts, _ ...shift.Fault) { told = append(told, line) }}
 		test.ports(t.Context())
-		if len(told) != 1 || told[0] != (shift.CheckFacts{Name: "check.ports", State: c.state, Text: c.text}) {
+		if len(told) != 1 || !reflect.DeepEqual(told[0], shift.CheckFacts{Name: "check.ports", State: c.state, Text: c.text}) {
 			t.Errorf("%+v, want %s %s", told, c.state, c.text)
 		}
 	}

@@ -93,6 +93,7 @@ func (a *app) tellChecks(words *catalog.Catalog, test func(checkTeller)) error {
 		if do != "" {
 			fmt.Fprintf(a.out, "      %s\n", do)
 		}
+		unfinishedText(a.out, c.Units)
 	})
 	if bad {
 		return exitError{fault.ExitError}

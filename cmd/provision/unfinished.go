@@ -54,6 +54,17 @@ func (a *app) unfinishedJSON(units []flow.Outlook) error {
 	return nil
 }
 
+// openAndParked parts what flow.Unfinished lists: units that go on when they are put
+// in, and units that wait for a person.
+func openAndParked(units []flow.Outlook) (open, parked []flow.Outlook) {
+	for i, u := range units {
+		if u.State == records.StateParked {
+			return units[:i], units[i:]
+		}
+	}
+	return units, nil
+}
+
 // unfinishedText lists units with what to do below each.
 func unfinishedText(w io.Writer, units []flow.Outlook) {
 	for _, u := range units {
@@ -75,8 +86,8 @@ func lastEnd(r *flow.LastRun) string {
 	return r.At.Local().Format(minutes) + " " + end
 }
 
-// tellUnfinished lists what a batch finds begun, before its first unit: on stdout as
-// JSON, else beside the output.
+// tellUnfinished lists every unit that a batch finds begun, before its first one: on
+// stdout as JSON, else beside the output.
 func (a *app) tellUnfinished(ctx context.Context, store *records.Store) error {
 	units, err := flow.Unfinished(ctx, store)
 	switch {
@@ -84,13 +95,21 @@ func (a *app) tellUnfinished(ctx context.Context, store *records.Store) error {
 		return databaseFault(store.Path(), err)
 	case a.json:
 		return a.unfinishedJSON(units)
-	case len(units) > 0:
-		begun := fmt.Sprintf("%d units were begun and are", len(units))
-		if len(units) == 1 {
-			begun = "one unit was begun and is"
-		}
-		fmt.Fprintf(a.err, "provision: %s not complete:\n", begun)
-		unfinishedText(a.err, units)
 	}
+	open, parked := openAndParked(units)
+	a.tellUnits(open, "one unit was begun and is not complete", "%d units were begun and are not complete")
+	a.tellUnits(parked, "one unit waits for a person", "%d units wait for a person")
 	return nil
+}
+
+func (a *app) tellUnits(units []flow.Outlook, one, more string) {
+	switch n := len(units); n {
+	case 0:
+		return
+	case 1:
+		fmt.Fprintf(a.err, "provision: %s:\n", one)
+	default:
+		fmt.Fprintf(a.err, "provision: "+more+":\n", n)
+	}
+	unfinishedText(a.err, units)
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"provision/internal/floor"
+	"provision/internal/flow"
 )
 
 // Event is one thing that happened at the station: an event of a run or of a slot,
@@ -164,6 +165,9 @@ type CheckFacts struct {
 	Name  string `json:"name"`  // key of the catalogue: "check.database"
 	State string `json:"state"` // "ok", "warn", "bad"
 	Text  string `json:"text"`  // a figure: "fsync 3 ms", "120 GB"
+
+	// Units are those that the line is about, each with its one next action.
+	Units []flow.Outlook `json:"units,omitempty"`
 }
 
 // Machines that a station needs beside its slots.

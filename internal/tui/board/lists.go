@@ -61,8 +61,8 @@ func trend(runs string) line {
 	return l
 }
 
-// checkLines is the self-test, a line for each thing as it comes, and what came of
-// all.
+// checkLines is the self-test, a line for each thing as it comes, what came of all,
+// and the units that somebody has to see to.
 func (p painter) checkLines(w int) []line {
 	out := append(wrapped(bold, p.tx.Text("selftest.title"), w), nil)
 	bad, warn := 0, 0
@@ -82,13 +82,16 @@ func (p painter) checkLines(w int) []line {
 			out = append(out, wrapped(dim, "     "+p.tx.Text(do), w)...)
 		}
 	}
+	out = append(out, nil)
 	switch {
 	case !p.tested:
-		return append(append(out, nil), wrapped(dim, p.tx.Text("selftest.running"), w)...)
+		out = append(out, wrapped(dim, p.tx.Text("selftest.running"), w)...)
 	case bad+warn == 0:
-		return append(append(out, nil), wrapped(bold, p.tx.Text("selftest.good"), w)...)
+		out = append(out, wrapped(bold, p.tx.Text("selftest.good"), w)...)
+	default:
+		out = append(out, wrapped(bold, p.tx.Text("selftest.found", "bad", strconv.Itoa(bad), "warn", strconv.Itoa(warn)), w)...)
 	}
-	return append(append(out, nil), wrapped(bold, p.tx.Text("selftest.found", "bad", strconv.Itoa(bad), "warn", strconv.Itoa(warn)), w)...)
+	return append(out, p.unfinishedLines(w)...)
 }
 
 // helpLines are all keys and command barcodes, and who may use them.

@@ -51,6 +51,9 @@ func sentences(before model, p painter, ev shift.Event) []string {
 			if do := ev.Check.Name + "_do"; ev.Check.State != "ok" && p.tx.Has(do) {
 				said = append(said, p.tx.Text(do))
 			}
+			for _, u := range ev.Check.Units {
+				said = append(said, unitName(u)+": "+p.outlook(u))
+			}
 			return said
 		}
 	case shift.MachineState:

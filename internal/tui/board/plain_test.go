@@ -10,7 +10,7 @@ import (
 
 // TestPlain tells some scenes in sentences.
 func TestPlain(t *testing.T) {
-	for _, name := range []string{"floor-4", "floor-12", "gone", "lock", "scan-bad", "choice", "check-over", "page-fault", "pin-refused", "trouble"} {
+	for _, name := range []string{"floor-4", "floor-12", "gone", "lock", "scan-bad", "choice", "check-over", "check-units", "page-fault", "pin-refused", "trouble"} {
 		for _, lang := range []string{"en", "de"} {
 			var out strings.Builder
 			sink := Plain(&out, texts(t, lang))
