@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -16,11 +17,15 @@ import (
 // The copy holds the working keys of units that are unfinished now, sealed. It
 // keeps them after the original destroys them: guard it like the original.
 func (s *Store) Backup(ctx context.Context, path string) (Report, error) {
-	report, err := s.backup(ctx, path)
+	report, err := s.copyTo(ctx, path, func(temp string) error {
+		return os.Link(temp, path) // unlike a rename it fails where the name is taken
+	})
 	return report, named(classifyFile(err), "back up records to %s", path)
 }
 
-func (s *Store) backup(ctx context.Context, path string) (report Report, err error) {
+// copyTo makes a copy in the folder of path, verified and on the disk, which give puts
+// in its place.
+func (s *Store) copyTo(ctx context.Context, path string, give func(temp string) error) (report Report, err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, ".backup-*.tmp") // mode 0600; VACUUM INTO takes an empty file
 	if err != nil {
@@ -32,7 +37,9 @@ func (s *Store) backup(ctx context.Context, path string) (report Report, err err
 		for _, name := range []string{temp + "-wal", temp + "-shm"} {
 			_ = os.Remove(name) // usually there is none
 		}
-		err = errors.Join(err, os.Remove(temp))
+		if gone := os.Remove(temp); !errors.Is(gone, fs.ErrNotExist) { // give may have moved it
+			err = errors.Join(err, gone)
+		}
 	}()
 	if err := f.Close(); err != nil {
 		return Report{}, err
@@ -46,7 +53,7 @@ func (s *Store) backup(ctx context.Context, path string) (report Report, err err
 	if err := syncFile(temp); err != nil {
 		return Report{}, err
 	}
-	if err := os.Link(temp, path); err != nil { // unlike a rename it fails where the name is taken
+	if err := give(temp); err != nil {
 		return Report{}, err
 	}
 	return report, syncDir(dir)
@@ -83,18 +90,4 @@ func syncFile(path string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
-}
-
-// Restore makes the database at path anew from a backup, which is verified. A
-// file that is there already stays as it is: fs.ErrExist.
-func Restore(ctx context.Context, backup, path string) (report Report, err error) {
-	s, err := OpenReadOnly(ctx, backup)
-	if err != nil {
-		return Report{}, fmt.Errorf("restore records: %w", err)
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	if report, err = s.Backup(ctx, path); err != nil {
-		return Report{}, fmt.Errorf("restore records: %w", err)
-	}
-	return report, nil
 }

@@ -282,12 +282,12 @@ func TestBackupAndRestore(t *testing.T) {
 	newExample(9).reserve(t, s) // after the backup
 	_, err = s.Backup(ctx, backup)
 	wantErr(t, err, fs.ErrExist)
-	again, err := Restore(ctx, backup, restored)
+	again, err := Restore(ctx, backup, restored, "")
 	must(t, err)
 	if report.Head != again.Head || report.Rows["units"] != 3 {
 		t.Errorf("backed up %+v, restored %+v", report, again)
 	}
-	_, err = Restore(ctx, backup, s.Path())
+	_, err = Restore(ctx, backup, s.Path(), "")
 	wantErr(t, err, fs.ErrExist)
 	r := openAt(t, restored)
 	if _, err := r.UnitBySerial(ctx, newExample(2).serial); err != nil {
@@ -318,6 +318,6 @@ func TestBackupRefusesWhatIsNotSound(t *testing.T) {
 	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 0 {
 		t.Errorf("left behind: %v (%v)", entries, err)
 	}
-	_, err = Restore(t.Context(), filepath.Join(t.TempDir(), "none.db"), path)
+	_, err = Restore(t.Context(), filepath.Join(t.TempDir(), "none.db"), path, "")
 	wantErr(t, err, fs.ErrNotExist)
 }

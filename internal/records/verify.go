@@ -32,9 +32,9 @@ type Report struct {
 
 // Verify reads the whole database and finds any edit, cut, insertion or
 // reordering since the rows were written: a *TamperedError names the first. A
-// damaged file is ErrCorrupt. known are heads noted elsewhere; without one, a
-// history rewritten from some point to its end, hashes and all, cannot be told
-// from a real one.
+// damaged file is ErrCorrupt. known are heads noted elsewhere, N 0 where only the
+// hash was noted; without one, a history rewritten from some point to its end, hashes
+// and all, cannot be told from a real one.
 func (s *Store) Verify(ctx context.Context, known ...Head) (Report, error) {
 	var report Report
 	err := s.read(ctx, func(tx *sql.Tx) (err error) {
@@ -101,10 +101,17 @@ func verifyChain(ctx context.Context, q querier, known []Head) (Head, error) {
 	}
 	defer rows.Close()
 	at := Head{}
+	noted := map[Hash]bool{} // hashes that were noted without their entry, until one has them
+	for _, k := range known {
+		if k.N == 0 && k.Hash != (Hash{}) {
+			noted[k.Hash] = true
+		}
+	}
 	for rows.Next() {
 		if at, err = nextEntry(rows, at); err != nil {
 			return Head{}, err
 		}
+		delete(noted, at.Hash)
 		for _, k := range known {
 			if k.N == at.N && k.Hash != at.Hash {
 				return Head{}, &TamperedError{Table: "ledger", Row: k.N, Entry: k.N, What: "is not the history whose hash was noted elsewhere"}
@@ -123,6 +130,9 @@ func verifyChain(ctx context.Context, q querier, known []Head) (Head, error) {
 			return Head{}, &TamperedError{Table: "ledger", Row: at.N, Entry: at.N,
 				What: fmt.Sprintf("the ledger ends here, entry %d was noted elsewhere", k.N)}
 		}
+	}
+	for hash := range noted {
+		return Head{}, &TamperedError{Table: "ledger", Row: at.N, Entry: at.N, What: fmt.Sprintf("no entry up to here has the head that was noted elsewhere, %v", hash)}
 	}
 	return at, nil
 }

@@ -122,7 +122,7 @@ func TestVerifyAgainstAKnownHead(t *testing.T) {
 	noted, err := s.Head(t.Context())
 	must(t, err)
 	newExample(3).complete(t, s)
-	if _, err := s.Verify(t.Context(), early, noted, Head{}); err != nil {
+	if _, err := s.Verify(t.Context(), early, noted, Head{Hash: early.Hash}, Head{Hash: noted.Hash}, Head{}); err != nil {
 		t.Fatalf("heads of the true history: %v", err)
 	}
 	text, err := json.Marshal(noted)
@@ -144,11 +144,15 @@ func TestVerifyAgainstAKnownHead(t *testing.T) {
 	}
 	_, err = s.Verify(t.Context(), noted)
 	wantErr(t, err, ErrTampered) // shorter than what was noted
+	_, err = s.Verify(t.Context(), Head{Hash: noted.Hash})
+	wantErr(t, err, ErrTampered)
 	for n := 4; n <= 6; n++ {
 		newExample(n).complete(t, s)
 	}
 	_, err = s.Verify(t.Context(), early, noted)
 	wantErr(t, err, ErrTampered) // longer, and not the same
+	_, err = s.Verify(t.Context(), Head{Hash: early.Hash}, Head{Hash: noted.Hash})
+	wantErr(t, err, ErrTampered)
 	if _, err := s.Verify(t.Context(), early); err != nil {
 		t.Errorf("up to the first head nothing was changed: %v", err)
 	}
