@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -59,7 +60,7 @@ func jsonRun(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // jsonlast FIELD VALUE... checks fields of the last JSON object on stdout; a dot
-// goes one level down, and an empty VALUE means that the field is not there.
+// goes one level down, a number into a list, and an empty VALUE means that the field is not there.
 func jsonLast(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) > 0 && len(args)%2 == 0, "jsonlast FIELD VALUE...")
 	all := objects(ts)
@@ -76,6 +77,14 @@ func jsonLast(ts *testscript.TestScript, neg bool, args []string) {
 
 func field(value any, path string) any {
 	for name := range strings.SplitSeq(path, ".") {
+		if list, ok := value.([]any); ok {
+			n, err := strconv.Atoi(name)
+			if err != nil || n >= len(list) {
+				return nil
+			}
+			value = list[n]
+			continue
+		}
 		object, _ := value.(map[string]any)
 		value = object[name]
 	}
