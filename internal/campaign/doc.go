@@ -14,4 +14,8 @@
 // event for event (TestMemory), for a run asks the same of both and is told the same
 // (TestSame of that package). What SQLite itself does is not tried then, and mutants of
 // the records would not be noticed: TestMutants does without it.
+//
+// PROVISION_CAMPAIGN_HARSH=1 makes other lives of the same numbers: no line is good and
+// every other unit is changed in its slot, which finds in thousands of lives what takes
+// hundreds of thousands otherwise.
 package campaign

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -72,7 +73,9 @@ func newPlan(seed uint64) *plan {
 	if !p.order.closed {
 		p.chip.RevMajor = p.random.IntN(4)
 	}
-	if p.oneIn(10) {
+	if harsh {
+		p.beHarsh()
+	} else if p.oneIn(10) {
 		return p // nothing happens to it
 	}
 	switch p.random.IntN(20) {
@@ -88,6 +91,29 @@ func newPlan(seed uint64) *plan {
 		p.hurtOnce()
 	}
 	return p
+}
+
+// harsh makes every life a hard one (doc.go).
+var harsh = os.Getenv("PROVISION_CAMPAIGN_HARSH") == "1"
+
+// beHarsh has the line change what crosses it in up to two ways, from once in 500 000
+// bytes to once in 50 000, and somebody change the unit in every other life. What a
+// normal life has of that, it has besides.
+func (p *plan) beHarsh() {
+	for range 2 {
+		n := simulator.Noise{Rate: 2e-6 * math.Pow(10, p.random.Float64()), Seed: p.random.Uint64()}
+		switch p.random.IntN(3) {
+		case 0:
+			p.faults.Lose = n
+		case 1:
+			p.faults.Garble = n
+		case 2:
+			p.faults.Duplicate = n
+		}
+	}
+	if p.oneIn(2) {
+		p.hurts = append(p.hurts, hurt{swapped, 1 + p.random.IntN(writesOfRun)})
+	}
 }
 
 func (p *plan) oneIn(n int) bool { return p.random.IntN(n) == 0 }
