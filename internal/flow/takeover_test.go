@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"bytes"
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -13,9 +14,10 @@ import (
 	"provision/internal/simulator"
 )
 
-// TestTwoStationsOneUnit: a second station that shares the records takes a unit up
-// while the first is in the middle of it, over a line that both can open. The second
-// finishes the unit. The first does nothing to it from then on, and says why.
+// TestTwoStationsOneUnit: a second station takes a unit up while the first is in the
+// middle of it, over a line that both can open, with the records on a disk that both
+// have. The second finishes the unit, or is stopped in the middle of it as well. The
+// first does nothing to it from then on, and says why.
 func TestTwoStationsOneUnit(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -34,9 +36,15 @@ func TestTwoStationsOneUnit(t *testing.T) {
 	} {
 		j := newJob(t, c.policy)
 		for _, step := range c.at {
+			o := overtaking{kind: flow.StepStarted, step: step, idle: true}
 			t.Run(c.policy.name+"/"+step, func(t *testing.T) {
 				t.Parallel()
-				inBubble(t, func(t *testing.T) { overtake(t, newRig(t, c.policy, j), flow.StepStarted, step, true) })
+				inBubble(t, func(t *testing.T) { o.happens(t, newRig(t, c.policy, j)) })
+			})
+			o.stopped = true
+			t.Run(c.policy.name+"/"+step+", the second is stopped", func(t *testing.T) {
+				t.Parallel()
+				inBubble(t, func(t *testing.T) { o.happens(t, newRig(t, c.policy, j)) })
 			})
 		}
 	}
@@ -49,39 +57,71 @@ func TestOvertakenInsideABurn(t *testing.T) {
 	t.Parallel()
 	j := newJob(t, release)
 	for _, step := range []string{"burn BLOCK1", "burn FLASH_CRYPT_CNT"} {
-		inBubble(t, func(t *testing.T) { overtake(t, newRig(t, release, j), flow.BurnIntended, step, false) })
+		o := overtaking{kind: flow.BurnIntended, step: step}
+		inBubble(t, func(t *testing.T) { o.happens(t, newRig(t, release, j)) })
 	}
 }
 
-// overtake has a second run pass the unit when the first one tells of kind in step.
-// idle says that the first does nothing to the unit after that.
-func overtake(t *testing.T, r *rig, kind, step string, idle bool) {
+// overtaking is a second station that takes a unit up when the first one tells of kind
+// in step.
+type overtaking struct {
+	kind, step string
+	idle       bool // the first does nothing to the unit after that
+	stopped    bool // the second is stopped when it holds the unit, and has not passed it
+}
+
+func (o overtaking) happens(t *testing.T, r *rig) {
 	t.Helper()
 	first, w := r.config(), r.watch()
-	var passed *snapshot
+	var then *snapshot
 	acts := 0
 	show := first.Sink
 	first.Sink = func(ev flow.Event) {
 		show(ev)
-		if ev.Kind == kind && ev.Step == step && passed == nil {
-			if second := flow.Run(t.Context(), r.config()); second.Verdict != "PASS" {
-				t.Fatalf("the second station ended as %s: %v", second.Verdict, second.Err)
-			}
-			acts, passed = len(w.acts), r.snapshot()
+		if ev.Kind == o.kind && ev.Step == o.step && then == nil {
+			o.second(r)
+			acts, then = len(w.acts), r.snapshot()
 		}
 	}
 	res := flow.Run(t.Context(), first)
-	if passed == nil {
-		t.Fatalf("the first station never came to %s; it ended as %s: %v", step, res.Verdict, res.Err)
+	if then == nil {
+		t.Fatalf("the first station never came to %s; it ended as %s: %v", o.step, res.Verdict, res.Err)
 	}
 	if res.Code != fault.TakenOver || res.Verdict == "PASS" {
 		t.Errorf("the first station ended as %s %s: %v", res.Verdict, res.Code, res.Err)
 	}
-	if idle && len(w.acts) > acts {
+	if o.idle && len(w.acts) > acts {
 		t.Errorf("the first station went on: %q", w.acts[acts:])
 	}
-	passed.mustStillHold(r)
+	then.mustStillHold(r)
+	if o.stopped {
+		r.mustRun("PASS", "")
+	}
 	r.mustBeSecured(false)
+}
+
+// second is the run of the second station, which opens the records for itself, as
+// another process does.
+func (o overtaking) second(r *rig) {
+	r.t.Helper()
+	store, err := records.Open(r.t.Context(), r.store.Path())
+	check(r.t, err)
+	defer func() { check(r.t, store.Close()) }()
+	cfg := r.config()
+	cfg.Records = store
+	ctx, cancel := context.WithCancel(r.t.Context())
+	defer cancel()
+	show := cfg.Sink
+	cfg.Sink = func(ev flow.Event) {
+		show(ev)
+		if holds := ev.Kind == flow.StepStarted || ev.Kind == flow.StepSkipped; o.stopped && holds && strings.HasPrefix(ev.Step, "write ") {
+			cancel()
+		}
+	}
+	res := flow.Run(ctx, cfg)
+	if o.stopped && res.Code != fault.Interrupted || !o.stopped && res.Verdict != "PASS" {
+		r.t.Fatalf("the second station ended as %s %s: %v", res.Verdict, res.Code, res.Err)
+	}
 }
 
 // snapshot is what a unit and its records hold.
