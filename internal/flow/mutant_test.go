@@ -9,19 +9,19 @@ import (
 )
 
 // mutants are ways to get the order of work wrong that a reviewer might not see.
-// Each must be noticed by the tests of this package: "killed" names those that are
-// there for it.
+// Each must be noticed by the tests of this package or of the records: "killed" names
+// those that are there for it.
 var mutants = []mutant{
 	{"I2: burn without an intent on disk",
 		"id, err := r.intend(ctx, step, b, facts)", "id, err := int64(0), error(nil)", "TestBeforeEachBurn"},
 	{"I2: burn although the intent was refused",
 		`return fmt.Errorf("not burning, the intent is not on disk: %w", err)`, `_ = fmt.Errorf`, "TestRecordsRefuse"},
 	{"I2: commit without a sync",
-		`{"synchronous", "FULL", int64(2)}`, `{"synchronous", "OFF", int64(0)}`, "TestStorage$/power_cut,_nothing"},
+		`{"synchronous", "FULL", int64(2)}`, `{"synchronous", "OFF", int64(0)}`, "TestStorage/power_cut,_nothing_unsynced_survives"},
 	{"I2: an intent for a key that is not sealed",
 		"if err == nil && !sealed {", "if false {", "TestIntendBurnRefuses"},
 	{"I4: two runs burn one unit",
-		"if lost == nil && holder != run {", "if false {", "TestStopsAtTheNextPiece|TestGoalIsTheOneBurnt"},
+		"if lost == nil && holder != run {", "if false {", "TestTwoStationsOneUnit|TestStopsAtTheNextPiece|TestGoalIsTheOneBurnt"},
 	{"I4: a run that has lost its unit writes on",
 		"if again {\n\t\t\treturn r.mayWrite(ctx)\n\t\t}\n\t\treturn r.isMine(ctx)", "return nil", "TestStopsAtTheNextPiece|TestOvertakenInsideAWrite"},
 	{"I4: burn another policy than the one on record",
@@ -45,9 +45,9 @@ var mutants = []mutant{
 	{"I3: shut the doors without a second look at flash",
 		"steps = append(steps, r.proveFlash())", "_ = r.proveFlash", "TestFlashChangesUnderUs"},
 	{"I3: let a plain bootloader start before its key is locked",
-		"plain := r.goal.SecureBootV1 && !r.goal.FlashEncryption || r.goal.ByUnit", "plain := r.goal.ByUnit", "TestOrder|TestPowerCut$"},
+		"plain := r.goal.SecureBootV1 && !r.goal.FlashEncryption || r.goal.ByUnit", "plain := r.goal.ByUnit", "TestOrder|TestPowerCut"},
 	{"I3: let a unit that is to encrypt itself start before its keys are locked",
-		"plain := r.goal.SecureBootV1 && !r.goal.FlashEncryption || r.goal.ByUnit", "plain := r.goal.SecureBootV1 && !r.goal.FlashEncryption", "TestOrder|TestPowerCut$"},
+		"plain := r.goal.SecureBootV1 && !r.goal.FlashEncryption || r.goal.ByUnit", "plain := r.goal.SecureBootV1 && !r.goal.FlashEncryption", "TestOrder|TestPowerCut"},
 	{"I2: let a plain bootloader start while it burns ABS_DONE_0 by itself",
 		"if r.goal.FlashEncryption {\n\t\tsteps = append(steps, r.stageStep(\"burn FLASH_CRYPT_CONFIG\"",
 		"if !r.goal.ByUnit {\n\t\tsteps = append(steps, r.heldSteps()...)\n\t}\n\tif r.goal.FlashEncryption {\n\t\tsteps = append(steps, r.stageStep(\"burn FLASH_CRYPT_CONFIG\"",
@@ -75,7 +75,7 @@ var mutants = []mutant{
 	{"I5: work on a complete unit",
 		"if r.unit != nil && r.unit.State == records.StateComplete {", "if false {", "TestDone"},
 	{"I5: greet whatever claims a complete unit's MAC",
-		"if final[block][i]&^r.words[block][i] != 0 {", "if i > 7 {", "TestAnotherChip"},
+		"if final[block][i]&^r.words[block][i] != 0 {", "if i > 7 {", "TestAnotherChipUnderTheSameMAC"},
 	{"I6: PASS without the app seen",
 		"if r.cfg.Job.Profile.BootCheck != nil {", "if false {", "TestDoesNotStart"},
 	{"I6: PASS that is not on record",
@@ -83,14 +83,14 @@ var mutants = []mutant{
 	{"I6: verify flash by what was sent",
 		"if sum != g.md5 {", "if sum != g.md5 && false {", "TestWornFlash|TestFlashChangesUnderUs"},
 	{"I7: take over a serial number",
-		"case err == nil:\n\t\t\treturn fault.New(fault.SerialUsed", "case err == nil && false:\n\t\t\treturn fault.New(fault.SerialUsed", "TestOneSerial"},
+		"case err == nil:\n\t\t\treturn fault.New(fault.SerialUsed", "case err == nil && false:\n\t\t\treturn fault.New(fault.SerialUsed", "TestOneSerialOneMAC"},
 }
 
 // mutant is one change of a source file.
 type mutant struct {
 	name     string
 	old, new string
-	killed   string // by which tests, as -run takes them
+	killed   string // by which tests: their full names, between them "|"
 }
 
 // file is the one source file, of this package or the records, that has the line to be
@@ -116,9 +116,10 @@ func (m mutant) file(t *testing.T) (path, source string) {
 	return path, source
 }
 
-// test runs the tests against the changed source, which is nowhere but in a
-// temporary folder.
-func (m mutant) test(t *testing.T) (output string, err error) {
+// test runs the tests against the changed source, which is nowhere but in a temporary
+// folder, and returns what they said. A source that does not build is no mutant: it
+// notices nothing.
+func (m mutant) test(t *testing.T) (output string) {
 	t.Helper()
 	path, source := m.file(t)
 	here, err := filepath.Abs(path)
@@ -127,8 +128,28 @@ func (m mutant) test(t *testing.T) (output string, err error) {
 	changed, overlay := filepath.Join(dir, filepath.Base(path)), filepath.Join(dir, "overlay.json")
 	check(t, os.WriteFile(changed, []byte(strings.Replace(source, m.old, m.new, 1)), 0o600))
 	check(t, os.WriteFile(overlay, mustJSON(t, map[string]any{"Replace": map[string]string{here: changed}}), 0o600))
-	out, err := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-run", m.killed, ".", "../records").CombinedOutput()
-	return string(out), err
+	built, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", dir, "-overlay", overlay, ".", "../records").CombinedOutput()
+	if err != nil {
+		t.Fatalf("the mutant does not build: %v\n%s", err, built)
+	}
+	run := "^(" + strings.ReplaceAll(m.killed, "/", ")$/^(") + ")$"
+	for pkg, tests := range map[string]string{".": "flow.test", "../records": "records.test"} {
+		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, tests), "-test.run", run, "-test.timeout", "10m")
+		cmd.Dir = pkg
+		out, _ := cmd.CombinedOutput() // how it ended is in what it says
+		output += string(out)
+	}
+	return output
+}
+
+// noticed says whether one of the tests that are there for it has failed.
+func (m mutant) noticed(output string) bool {
+	for name := range strings.SplitSeq(m.killed, "|") {
+		if strings.Contains(output, "--- FAIL: "+name+" (") {
+			return true
+		}
+	}
+	return false
 }
 
 // TestMutants changes the flow as mutants say, one at a time, and runs the tests
@@ -140,20 +161,33 @@ func TestMutants(t *testing.T) {
 	}
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
-			out, err := m.test(t)
-			if err == nil {
-				t.Errorf("not noticed by %s", m.killed)
-			} else if !strings.Contains(out, "--- FAIL") {
-				t.Errorf("the mutant does not compile:\n%s", out)
+			if out := m.test(t); !m.noticed(out) {
+				t.Errorf("not noticed by %s:\n%.3000s", m.killed, out)
 			}
 		})
 	}
 }
 
-// TestMutantsApply: each mutant still finds the line it changes.
+// TestMutantsApply: each mutant still finds the line it changes, and the tests that are
+// there for it still have those names.
 func TestMutantsApply(t *testing.T) {
 	t.Parallel()
+	var tests strings.Builder
+	for _, pattern := range []string{"*_test.go", "../records/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		check(t, err)
+		for _, name := range files {
+			text, err := os.ReadFile(name)
+			check(t, err)
+			tests.Write(text)
+		}
+	}
 	for _, m := range mutants {
 		m.file(t)
+		for name := range strings.SplitSeq(m.killed, "|") {
+			if top, _, _ := strings.Cut(name, "/"); !strings.Contains(tests.String(), "\nfunc "+top+"(t *testing.T)") {
+				t.Errorf("%s: there is no %s", m.name, top)
+			}
+		}
 	}
 }
