@@ -42,7 +42,8 @@ func steps(n int) []int {
 }
 
 // TestInterrupted ends the run at each of its events, as Ctrl-C does. What was begun
-// inside a burn is finished and read back; the next run finishes the unit.
+// inside a burn is finished and read back; the next run finishes the unit. It comes too
+// late only where PASS is on record.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, p := range []policy{release, byUnit} {
@@ -56,30 +57,64 @@ func TestInterrupted(t *testing.T) {
 func interruptedAtEach(t *testing.T, p policy) {
 	t.Helper()
 	j := newJob(t, p)
-	for _, k := range steps(recordedEvents(t, p, j)) {
-		t.Run(fmt.Sprint("event ", k), func(t *testing.T) {
-			t.Parallel()
-			inBubble(t, func(t *testing.T) {
-				r := newRig(t, p, j)
-				ctx, cancel := context.WithCancel(t.Context())
-				r.sink = func(ev flow.Event) {
-					if ev.Seq == k {
-						cancel()
+	tally := &campaign{policy: p, outcomes: map[string]int{}}
+	recorded := passRecorded(t, p, j)
+	t.Run("at", func(t *testing.T) {
+		for _, k := range steps(recordedEvents(t, p, j)) {
+			t.Run(fmt.Sprint("event ", k), func(t *testing.T) {
+				t.Parallel()
+				inBubble(t, func(t *testing.T) {
+					r := newRig(t, p, j)
+					res := r.runInterrupted(k)
+					if passed := res.Verdict == "PASS"; passed != (k >= recorded) {
+						t.Errorf("PASS is on record with event %d; interrupted at %d, the run ended as %s %s: %v", recorded, k, res.Verdict, res.Code, res.Err)
 					}
-				}
-				res := r.runContext(ctx)
-				r.sink = nil
-				r.mustEndInterrupted(res)
-				r.mustTellItAll()
-				r.chip.PowerCycle()
-				res = r.run()
-				if res.Exit != 0 {
-					t.Fatalf("taken up again, the run ended as %s: %v", res.Verdict, res.Err)
-				}
-				r.mustBeSecured(true)
+					r.mustEndInterrupted(res)
+					tally.count(strings.TrimSpace(res.Verdict + " " + string(res.Code)))
+					r.mustTellItAll()
+					r.chip.PowerCycle()
+					res = r.run()
+					if res.Exit != 0 {
+						t.Fatalf("taken up again, the run ended as %s: %v", res.Verdict, res.Err)
+					}
+					r.mustBeSecured(true)
+				})
 			})
-		})
+		}
+	})
+	t.Logf("%s, PASS is on record with event %d: %s", p.name, recorded, tally.summary())
+}
+
+// passRecorded is the event of a whole run that goes on record with PASS.
+func passRecorded(t *testing.T, p policy, j *job.Job) (seq int) {
+	t.Helper()
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, p, j)
+		r.mustRun("PASS", "")
+		for _, ev := range r.events {
+			if ev.Kind == flow.KeysDestroyed {
+				seq = ev.Seq
+			}
+		}
+	})
+	if seq == 0 {
+		t.Fatal("no event goes with PASS")
 	}
+	return seq
+}
+
+// runInterrupted is a run that is told to stop at event k.
+func (r *rig) runInterrupted(k int) flow.Result {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(r.t.Context())
+	defer cancel()
+	r.sink = func(ev flow.Event) {
+		if ev.Seq == k {
+			cancel()
+		}
+	}
+	defer func() { r.sink = nil }()
+	return r.runContext(ctx)
 }
 
 // mustEndInterrupted accepts a run that stopped where it was told to, with every
