@@ -88,9 +88,25 @@ func (p *progress) String() string {
 	fmt.Fprintf(&b, "%s: %d units done from seed %d on, all before seed %d, %d violations; %.1f a second, %.1f ms of processor time each",
 		took.Round(time.Second), p.all.units, p.first, p.complete(), p.all.violations, units/took.Seconds(), (cputime.Used()-p.used).Seconds()*1e3/units)
 	if left := p.complete(); left < p.end {
-		fmt.Fprintf(&b, "; to go on: PROVISION_CAMPAIGN_FIRST=%d PROVISION_CAMPAIGN_UNITS=%d", left, p.end-left)
+		fmt.Fprintf(&b, "; %s", p.goOn())
 	}
 	return b.String()
+}
+
+// goOn says how to go on from here.
+func (p *progress) goOn() string {
+	left := p.complete()
+	return fmt.Sprintf("to go on: PROVISION_CAMPAIGN_FIRST=%d PROVISION_CAMPAIGN_UNITS=%d", left, p.end-left)
+}
+
+// unfinished says what is missing of a campaign that its deadline stopped; "" of one
+// whose units are all done.
+func (p *progress) unfinished() string {
+	left := p.complete()
+	if left == p.end {
+		return ""
+	}
+	return fmt.Sprintf("stopped by its -timeout with %d of %d units done, all before seed %d; %s", p.all.units, p.end-p.first, left, p.goOn())
 }
 
 // TestProgress: batches cover the seeds once each, and one that is still under way is
@@ -115,8 +131,11 @@ func TestProgress(t *testing.T) {
 	if seed := p.complete(); seed != 7+2*batch || p.all.units != 2 {
 		t.Errorf("all before seed %d, %d units", seed, p.all.units)
 	}
-	if p.done(7+2*batch, one); p.complete() != p.end {
-		t.Errorf("all before seed %d at the end", p.complete())
+	if text := p.unfinished(); text != "stopped by its -timeout with 2 of 125 units done, all before seed 127; to go on: PROVISION_CAMPAIGN_FIRST=127 PROVISION_CAMPAIGN_UNITS=5" {
+		t.Errorf("with a batch left: %s", text)
+	}
+	if p.done(7+2*batch, one); p.complete() != p.end || p.unfinished() != "" {
+		t.Errorf("all before seed %d at the end; %s", p.complete(), p.unfinished())
 	}
 	late := newProgress(1, 1000)
 	late.until = time.Now().Add(-time.Second)
