@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math/big"
 	"math/bits"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"provision/internal/fault"
 	"provision/internal/simulator"
 )
 
@@ -56,9 +58,8 @@ func TestPowerCutInBurn(t *testing.T) {
 			c := newCampaign(t, p)
 			var faults []simulator.Faults
 			for i, size := range c.burntBits(t) {
-				for _, taken := range subsets(size) {
-					taken.Burn = i + 1
-					faults = append(faults, simulator.Faults{CutBurn: []simulator.CutBurn{taken}})
+				for _, mask := range subsets(size) {
+					faults = append(faults, simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: i + 1, Mask: mask}}})
 				}
 			}
 			c.each(t, "cut in a burn", share(p, 30, faults))
@@ -72,40 +73,53 @@ const smallBurn = 7
 // subsets are those of a burn's bits that take before the power goes: of a small
 // burn every one; of a larger one none, all, one, two (an odd and an even number),
 // all but the first, all but the last, halves, every 2nd, 3rd, 5th and 7th, and
-// throws of a coin.
-func subsets(size int) (out []simulator.CutBurn) {
+// throws of a coin. Each comes once.
+func subsets(size int) (masks []*big.Int) {
 	if size <= smallBurn {
 		for mask := range int64(1) << size {
-			out = append(out, simulator.CutBurn{Mask: big.NewInt(mask)})
+			masks = append(masks, big.NewInt(mask))
 		}
-		return out
+		return masks
 	}
-	every := func(k int) *big.Int {
-		mask := new(big.Int)
-		for i := 0; i < size; i += k {
-			mask.SetBit(mask, i, 1)
-		}
-		return mask
-	}
-	all, half := every(1), every(1)
-	half.Rsh(half, uint(size/2))
-	for _, mask := range []*big.Int{
+	every := func(k int) *big.Int { return chosen(size, func(i int) bool { return i%k == 0 }) }
+	all, half := allBits(size), allBits(size/2)
+	masks = []*big.Int{
 		new(big.Int), all, big.NewInt(1), big.NewInt(3),
 		new(big.Int).SetBit(all, 0, 0), new(big.Int).SetBit(all, size-1, 0), half, new(big.Int).AndNot(all, half),
 		every(2), every(3), every(5), every(7),
-	} {
-		out = append(out, simulator.CutBurn{Mask: mask})
 	}
 	for seed := range uint64(4) {
-		out = append(out, simulator.CutBurn{Seed: seed})
+		coin := rand.New(rand.NewPCG(seed, 7))
+		masks = append(masks, chosen(size, func(int) bool { return coin.IntN(2) == 1 }))
 	}
-	return out
+	slices.SortFunc(masks, (*big.Int).Cmp)
+	return slices.CompactFunc(masks, func(a, b *big.Int) bool { return a.Cmp(b) == 0 })
 }
 
-// burntBits is how many bits each burn of one undisturbed run changes; where the
-// unit's own firmware burns as well, which cannot be seen on the line, as many as there
-// may be.
-func (c *campaign) burntBits(t *testing.T) (counts []int) {
+// chosen is the bits of a burn that take.
+func chosen(size int, takes func(i int) bool) *big.Int {
+	mask := new(big.Int)
+	for i := range size {
+		if takes(i) {
+			mask.SetBit(mask, i, 1)
+		}
+	}
+	return mask
+}
+
+func allBits(size int) *big.Int { return chosen(size, func(int) bool { return true }) }
+
+// burntBits is how many bits each burn of one undisturbed run changes.
+func (c *campaign) burntBits(t *testing.T) []int {
+	t.Helper()
+	if c.policy.byUnit {
+		return c.cutBits(t)
+	}
+	return c.sentBits(t)
+}
+
+// sentBits is burntBits by what the station sends.
+func (c *campaign) sentBits(t *testing.T) (counts []int) {
 	t.Helper()
 	inBubble(t, func(t *testing.T) {
 		r := newRig(t, c.policy, c.job)
@@ -121,21 +135,69 @@ func (c *campaign) burntBits(t *testing.T) (counts []int) {
 			}
 		}
 		r.mustRun("PASS", "")
-		switch n := r.chip.Counters().Burns; {
-		case c.policy.byUnit:
-			counts = slices.Repeat([]int{256}, n)
-		case len(counts) != n:
+		if n := r.chip.Counters().Burns; len(counts) != n {
 			t.Fatalf("%d burns were seen, and %d were done", len(counts), n)
 		}
 	})
 	return counts
 }
 
+// cutBits is burntBits by what the unit holds: the power goes in one burn after the
+// other, with all its bits taken, and the fuses are compared with those of the cut
+// before. It sees the burns of the unit's own bootloader too.
+func (c *campaign) cutBits(t *testing.T) (counts []int) {
+	t.Helper()
+	before := 0
+	for burn := range 1 + c.counters(t).Burns {
+		inBubble(t, func(t *testing.T) {
+			cut := simulator.CutBurn{Burn: burn, Mask: allBits(256)}
+			r := newRig(t, c.policy, c.job, simulator.WithFaults(simulator.Faults{CutBurn: []simulator.CutBurn{cut}}))
+			if burn > 0 { // before the first: the unit as it came
+				r.mustRun("ERROR", string(fault.LinkLost))
+			}
+			if n := r.chip.Counters().Burns; n != burn {
+				t.Fatalf("%d burns were done up to the cut in burn %d", n, burn)
+			}
+			now := setBits(r.chip.Fuses())
+			if burn > 0 {
+				counts = append(counts, now-before)
+			}
+			before = now
+		})
+	}
+	return counts
+}
+
+func setBits(f simulator.Fuses) (n int) {
+	for _, block := range f {
+		for _, word := range block {
+			n += bits.OnesCount32(word)
+		}
+	}
+	return n
+}
+
+// TestBurntBits: the two ways to count the bits of burns agree, and where the unit
+// burns too, they are those of docs/order.md: the locks and WR_DIS bit 3, then all of
+// FLASH_CRYPT_CNT, before the station freezes what is left.
+func TestBurntBits(t *testing.T) {
+	t.Parallel()
+	byStation := newCampaign(t, secureBootOnly)
+	if sent, cut := byStation.sentBits(t), byStation.cutBits(t); !slices.Equal(sent, cut) {
+		t.Errorf("%s: %v bits were sent, %v taken", secureBootOnly.name, sent, cut)
+	}
+	got := newCampaign(t, byUnit).burntBits(t)
+	want := []int{got[0], 1, 1, got[3], 1, 1, 4, 1, 6, 7, 4} // keys have as many as come
+	if !slices.Equal(got, want) || got[0] < 90 || got[3] < 90 {
+		t.Errorf("%s: %v bits, want %v", byUnit.name, got, want)
+	}
+}
+
 // TestKeyNotComparedYet cuts the power when a key has just been burnt whole and
 // nobody has compared it: it is compared by the next run, not parked.
 func TestKeyNotComparedYet(t *testing.T) {
 	t.Parallel()
-	whole := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))
+	whole := allBits(256)
 	c := newCampaign(t, release)
 	c.each(t, "key whole", []simulator.Faults{
 		{CutBurn: []simulator.CutBurn{{Burn: 1, Mask: whole}}}, // BLOCK1
@@ -210,10 +272,8 @@ func share(p policy, n int, all []simulator.Faults) []simulator.Faults {
 // label names a unit after what is done to it.
 func label(f simulator.Faults) string {
 	switch {
-	case len(f.CutBurn) > 0 && f.CutBurn[0].Mask != nil:
-		return fmt.Sprintf("burn %d mask %x", f.CutBurn[0].Burn, f.CutBurn[0].Mask)
 	case len(f.CutBurn) > 0:
-		return fmt.Sprintf("burn %d seed %d", f.CutBurn[0].Burn, f.CutBurn[0].Seed)
+		return fmt.Sprintf("burn %d mask %x", f.CutBurn[0].Burn, f.CutBurn[0].Mask)
 	case len(f.CutWire) > 0:
 		return fmt.Sprint("wire ", f.CutWire)
 	case len(f.CutErase) > 0:
