@@ -28,25 +28,47 @@ func TestPowerCut(t *testing.T) {
 			c := newCampaign(t, p)
 			var faults []simulator.Faults
 			for _, s := range c.frames(t) {
-				faults = append(faults, simulator.Faults{CutWire: []uint64{(s.from + s.to) / 2}})
+				faults = append(faults, simulator.Faults{CutWire: []uint64{s.middle()}})
 			}
 			c.each(t, "cut", share(p, 30, faults))
 		})
 	}
 }
 
-// TestPowerCutTwice cuts the power again while the unit is taken up.
+// TestPowerCutTwice cuts the power in the middle of a frame, and again in the middle of
+// one of the run that takes the unit up.
 func TestPowerCutTwice(t *testing.T) {
 	t.Parallel()
 	c := newCampaign(t, release)
-	frames := c.frames(t)
-	var faults []simulator.Faults
-	for i, s := range frames {
-		// The second cut comes somewhere in the second run: 7919 is a prime.
-		again := s.to + 1 + uint64(i)*7919%(frames[len(frames)-1].to/2)
-		faults = append(faults, simulator.Faults{CutWire: []uint64{(s.from + s.to) / 2, again}})
-	}
-	c.each(t, "cut twice", sample(faults, 12))
+	firsts := sample(c.frames(t), 12)
+	t.Run("cut twice", func(t *testing.T) {
+		for i, s := range firsts {
+			t.Run(fmt.Sprint("wire ", s.middle()), func(t *testing.T) {
+				t.Parallel()
+				second := c.framesAfter(t, s.middle())
+				again := second[i*7919%len(second)] // anywhere: 7919 is a prime
+				c.unit(t, simulator.Faults{CutWire: []uint64{s.middle(), again.middle()}})
+			})
+		}
+	})
+	t.Logf("%s, cut twice: %d units: %s", c.policy.name, len(firsts), c.summary())
+}
+
+// framesAfter is what the run sends that takes a unit up after a cut.
+func (c *campaign) framesAfter(t *testing.T, cut uint64) []span {
+	t.Helper()
+	var p *meteredPort
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, c.policy, c.job, simulator.WithFaults(simulator.Faults{CutWire: []uint64{cut}}))
+		if res := r.run(); res.Verdict == "PASS" {
+			t.Fatalf("it passed in spite of a cut at wire byte %d", cut)
+		}
+		r.chip.PowerCycle()
+		p = &meteredPort{chip: r.chip}
+		r.port = p.before
+		r.mustRun("PASS", "")
+	})
+	return p.frames
 }
 
 // TestPowerCutInBurn cuts the power inside every burn, with some of its bits taken.
@@ -234,8 +256,8 @@ func TestCable(t *testing.T) {
 	c := newCampaign(t, release)
 	var unplugged, hung []simulator.Faults
 	for _, s := range c.frames(t) {
-		unplugged = append(unplugged, simulator.Faults{Unplug: []uint64{(s.from + s.to) / 2}})
-		hung = append(hung, simulator.Faults{Hang: []uint64{(s.from + s.to) / 2}})
+		unplugged = append(unplugged, simulator.Faults{Unplug: []uint64{s.middle()}})
+		hung = append(hung, simulator.Faults{Hang: []uint64{s.middle()}})
 	}
 	c.each(t, "unplugged", sample(unplugged, 8))
 	c.each(t, "hung", sample(hung, 8))
