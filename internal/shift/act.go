@@ -14,7 +14,7 @@ import (
 // for.
 var needs = map[IntentKind]people.Role{
 	Arm: people.Lead, Unlock: people.Lead, Exclude: people.Lead, Release: people.Lead, Reprint: people.Lead,
-	changeJob: people.Lead, Details: people.Lead,
+	changeJob: people.Lead, Details: people.Engineer,
 }
 
 // changeJob is asked for by scanning a traveller.
