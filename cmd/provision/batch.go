@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"os"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -58,7 +57,7 @@ happened: 3 an ERROR, 4 a PARK, 1 a FAIL. 130: interrupted.`,
 	fl.StringVar(&f.input, "input", "", "work order: CSV with the serial numbers")
 	fl.IntVar(&f.count, "count", 0, "how many units, with serial numbers from the profile's own source")
 	fl.StringVar(&f.db, "db", "", "records database (default: the profile's)")
-	fl.StringVar(&f.operator, "operator", os.Getenv("USER"), "who works at the station")
+	fl.StringVar(&f.operator, "operator", systemUser(), "who works at the station")
 	fl.BoolVar(&f.yes, "yes", false, "burn, also when the profile is not armed")
 	return cmd
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -23,7 +22,7 @@ type decision struct {
 
 func (d *decision) add(cmd *cobra.Command) {
 	d.db.add(cmd)
-	cmd.Flags().StringVar(&d.person, "person", os.Getenv("USER"), "who decided")
+	cmd.Flags().StringVar(&d.person, "person", systemUser(), "who decided")
 	cmd.Flags().StringVar(&d.reason, "reason", "", "why")
 }
 

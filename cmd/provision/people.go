@@ -45,7 +45,7 @@ when that is no terminal. Of badge and PIN only digests are kept.`,
 	fl := cmd.Flags()
 	fl.StringVar(&role, "role", people.Operator.String(), "operator, lead or engineer")
 	fl.StringVar(&badge, "badge", "", "what the scanner reads from the badge, without its prefix")
-	fl.StringVar(&by, "person", os.Getenv("USER"), "who adds them")
+	fl.StringVar(&by, "person", systemUser(), "who adds them")
 	return cmd
 }
 
@@ -207,6 +207,6 @@ func (a *app) peopleRemove() *cobra.Command {
 		},
 	}
 	db.add(cmd)
-	cmd.Flags().StringVar(&by, "person", os.Getenv("USER"), "who removes them")
+	cmd.Flags().StringVar(&by, "person", systemUser(), "who removes them")
 	return cmd
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -51,7 +50,7 @@ profile says armed = true, or with --yes.`,
 	fl.StringVar(&f.station, "station", "", "station profile (required)")
 	fl.StringVar(&f.serial, "serial", "", "serial number of the unit")
 	fl.StringVar(&f.db, "db", "", "records database (default: the profile's)")
-	fl.StringVar(&f.operator, "operator", os.Getenv("USER"), "who works at the station")
+	fl.StringVar(&f.operator, "operator", systemUser(), "who works at the station")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "look and plan, write nothing")
 	fl.BoolVar(&f.yes, "yes", false, "burn, also when the profile is not armed")
 	fl.StringArrayVar(&f.simFaults, "sim-fault", nil, "hurt a virtual chip on purpose (provision sim faults lists the ways)")

@@ -57,9 +57,8 @@ func (f *screenFlags) add(cmd *cobra.Command) {
 // screen opens the station's screen.
 func (a *app) screen(cmd *cobra.Command, f screenFlags) error {
 	ctx := cmd.Context()
-	named := f.demo || f.training || f.station != "" || f.plain
 	if !f.plain && !(keyboard(a.in) && terminal(a.out)) {
-		if named {
+		if anyFlag(cmd) {
 			return usagef("the station screen needs a terminal; --plain writes sentences in its place, and scripts use: provision batch")
 		}
 		return cmd.Help()
@@ -75,6 +74,15 @@ func (a *app) screen(cmd *cobra.Command, f screenFlags) error {
 		return a.offerDemo(ctx, f)
 	}
 	return a.liveScreen(ctx, path, f)
+}
+
+// anyFlag reports whether a flag of the screen was given.
+func anyFlag(cmd *cobra.Command) bool {
+	given := cmd.Flags().NFlag()
+	if cmd.Flags().Changed("json") { // of every command
+		given--
+	}
+	return given > 0
 }
 
 // keyboard reports whether somebody can type into r.

@@ -29,7 +29,7 @@ Exit 0: it can be used. 1: a file is not fit for it. 2: the profile itself is wr
 			p, err := loadProfile(args[0])
 			if err != nil {
 				if a.json {
-					_ = a.emit(map[string]any{"kind": "station.checked", "profile": args[0], "ok": false, "problems": []string{err.Error()}})
+					_ = a.emit(map[string]any{"kind": "profile.checked", "profile": args[0], "ok": false, "problems": []string{err.Error()}})
 				}
 				return err
 			}
@@ -104,7 +104,7 @@ func (a *app) checkedJSON(p *station.Profile, j *job.Job, problems job.Problems)
 		Consequences []consequence `json:"consequences"`
 		Warnings     []string      `json:"warnings,omitempty"`
 		Problems     []problem     `json:"problems,omitempty"`
-	}{Kind: "station.checked", Profile: p.Path, OK: len(problems) == 0}
+	}{Kind: "profile.checked", Profile: p.Path, OK: len(problems) == 0}
 	for _, c := range p.Explain() {
 		out.Consequences = append(out.Consequences, consequence(c))
 	}

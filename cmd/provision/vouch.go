@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,7 +48,7 @@ know, stays on record. Nothing is written to the unit.`,
 	fl := cmd.Flags()
 	fl.StringVar(&f.station, "station", "", "station profile that the unit was begun with (required)")
 	fl.StringVar(&f.db, "db", "", "records database (default: the profile's)")
-	fl.StringVar(&v.Person, "person", os.Getenv("USER"), "who says that it is this unit")
+	fl.StringVar(&v.Person, "person", systemUser(), "who says that it is this unit")
 	fl.StringVar(&v.Reason, "reason", "", "how they know: its label, where it sat")
 	return cmd
 }
