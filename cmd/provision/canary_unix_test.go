@@ -104,7 +104,7 @@ func (c *canary) know(name string, key []byte) {
 	for i := 0; i+8 <= len(key); i += 4 {
 		for _, order := range []words.ByteOrder{words.BigEndian, words.LittleEndian} {
 			one, two := order.Uint32(key[i:]), order.Uint32(key[i+4:])
-			for _, form := range []string{"%08x %08x", "%08X %08X", "%#x, %#x", "%#x %#x", "0x%08x, 0x%08x", "0x%08x 0x%08x", "%d, %d", "%d,%d", "%d %d"} {
+			for _, form := range []string{"%08x %08x", "%08X %08X", "%08x,%08x", "%08x, %08x", `%08x","%08x`, `%08x", "%08x`, "%#x, %#x", "%#x %#x", "0x%08x, 0x%08x", "0x%08x 0x%08x", "%d, %d", "%d,%d", "%d %d"} {
 				c.add(name+", words", fmt.Sprintf(form, one, two))
 			}
 		}
@@ -146,6 +146,7 @@ func TestCanarySings(t *testing.T) {
 		"Go's %#v":    fmt.Appendf(nil, "%#v", back),
 		"words":       fmt.Appendf(nil, "%08x", fuses[1]),
 		"words, %v":   fmt.Appendf(nil, "%v", fuses[1]),
+		"words, JSON": fmt.Appendf(nil, `["%08x","%08x"]`, fuses[1][0], fuses[1][1]),
 		"words, %#v":  fmt.Appendf(nil, "%#v", fuses[1]),
 		"with colons": []byte(strings.ReplaceAll(fmt.Sprintf("% x", key), " ", ":")),
 		"half of it":  key[16:],
