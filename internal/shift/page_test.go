@@ -71,11 +71,12 @@ func TestPages(t *testing.T) {
 			t.Errorf("e301 is explained by %+v", p)
 		}
 
+		r.lead()
 		r.do(shift.Details, 1, "")
 		if ev := r.last(shift.Trouble); ev.Code != fault.NotAllowed {
-			t.Errorf("details without a lead: %q", ev.Code)
+			t.Errorf("details for a lead: %q", ev.Code)
 		}
-		r.lead()
+		r.signIn("eve")
 		p = r.page(shift.Details, 1, "")
 		var fuses []string
 		for _, row := range table(p, "record.fuses").Rows {
@@ -89,7 +90,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("plan %v, log of %d lines", table(p, "record.plan").Rows, len(table(p, "record.log").Rows))
 		}
 		if p := r.page(shift.Details, 1, ""); p == nil {
-			t.Error("reading used the lead's sign-in up")
+			t.Error("reading used the engineer's sign-in up")
 		}
 		r.end()
 	})

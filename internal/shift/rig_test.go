@@ -314,6 +314,7 @@ func (r *rig) hire() {
 	for _, p := range []records.Person{
 		{Name: "Ann", Role: records.RoleOperator, Badge: people.BadgeDigest("ann")},
 		{Name: "Cleo", Role: records.RoleLead, Badge: people.BadgeDigest("cleo"), PIN: hash},
+		{Name: "Eve", Role: records.RoleEngineer, Badge: people.BadgeDigest("eve"), PIN: hash},
 	} {
 		p.Active, p.At, p.By = true, time.Now(), "test"
 		must(r.t, r.store.SavePerson(r.t.Context(), p))
@@ -321,13 +322,16 @@ func (r *rig) hire() {
 }
 
 // lead signs Cleo in.
-func (r *rig) lead() {
+func (r *rig) lead() { r.t.Helper(); r.signIn("cleo") }
+
+// signIn signs somebody in who has a PIN.
+func (r *rig) signIn(badge string) {
 	r.t.Helper()
 	n := r.count(shift.PersonIn)
-	r.scan("BADGE-cleo")
+	r.scan("BADGE-" + badge)
 	r.until("a PIN is asked for", func() bool { return r.last(shift.PINAsked).Person != nil })
 	r.do(shift.PINGiven, 0, pin)
-	r.until("the lead is in", func() bool { return r.count(shift.PersonIn) > n })
+	r.until(badge+" is in", func() bool { return r.count(shift.PersonIn) > n })
 }
 
 // decide asks for an act and gives the reason.
