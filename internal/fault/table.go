@@ -278,6 +278,6 @@ var pages = []Page{
 		false, Park},
 	{TakenOver, Station, "taken over",
 		"Another program has taken up the work on this unit.",
-		"Let the other one finish it, and use one program for each slot.",
+		"Let the other one finish it, or run it again when none is at work on it any more.",
 		false, Error},
 }
