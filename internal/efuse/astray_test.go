@@ -23,35 +23,45 @@ func (s *strayed) ReadReg(ctx context.Context, addr uint32) (uint32, error) {
 	return v, err
 }
 
+// eachBurn hands every burn of the release goal to do, with the fuses before it; do returns
+// those after it.
+func eachBurn(t *testing.T, do func(have Words, b Burn) Words) {
+	t.Helper()
+	have, proven := blankChip(), Proven{}
+	for {
+		burns, err := Plan(have, releaseGoal(t), proven)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(burns) == 0 {
+			return
+		}
+		b := burns[0]
+		have = do(have, b)
+		if b.stage == StageKey {
+			proof, err := Compare(have, b.block, b.key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			proven = proven.And(proof)
+		}
+	}
+}
+
 // TestQuestionAstray: zeros for a register that was zero before the burn are no reason
 // to say that nothing was burnt, at any register of any burn.
 func TestQuestionAstray(t *testing.T) {
-	goal := releaseGoal(t)
 	for block := range 4 {
 		for i := range blockLen(block) {
-			have, proven := blankChip(), Proven{}
-			for {
-				burns, err := Plan(have, goal, proven)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if len(burns) == 0 {
-					break
-				}
+			eachBurn(t, func(have Words, b Burn) Words {
 				chip := newFake(t).powerOn(have)
 				line := &strayed{fakeChip: chip, addr: readBase[block] + 4*uint32(i), on: func() bool { return chip.programs > 0 }}
-				have, err = Execute(t.Context(), line, timing40(t), burns[0])
+				have, err := Execute(t.Context(), line, timing40(t), b)
 				if err != nil || chip.programs != 1 || have.Bytes() != chip.rdata.Bytes() {
-					t.Fatalf("BLOCK%d word %d, burn %s: %d programs: %v", block, i, burns[0].Name(), chip.programs, err)
+					t.Fatalf("BLOCK%d word %d, burn %s: %d programs: %v", block, i, b.Name(), chip.programs, err)
 				}
-				if b := burns[0]; b.stage == StageKey {
-					proof, err := Compare(have, b.block, b.key)
-					if err != nil {
-						t.Fatal(err)
-					}
-					proven = proven.And(proof)
-				}
-			}
+				return have
+			})
 		}
 	}
 }
@@ -88,17 +98,7 @@ func (m *misled) WriteReg(ctx context.Context, addr, value uint32) error {
 // TestWriteAstray: whichever write of a burn lands in whichever data register, the clock
 // or the operation code, the chip has the bits of the burn afterwards, and no other.
 func TestWriteAstray(t *testing.T) {
-	goal := releaseGoal(t)
-	have, proven := blankChip(), Proven{}
-	for {
-		burns, err := Plan(have, goal, proven)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(burns) == 0 {
-			break
-		}
-		b := burns[0]
+	eachBurn(t, func(have Words, b Burn) Words {
 		whole := &misled{fakeChip: newFake(t).powerOn(have)}
 		want, err := Execute(t.Context(), whole, timing40(t), b)
 		if err != nil {
@@ -116,13 +116,6 @@ func TestWriteAstray(t *testing.T) {
 				}
 			}
 		}
-		have = want
-		if b.stage == StageKey {
-			proof, err := Compare(have, b.block, b.key)
-			if err != nil {
-				t.Fatal(err)
-			}
-			proven = proven.And(proof)
-		}
-	}
+		return want
+	})
 }

@@ -152,11 +152,11 @@ func (r *runner) finish(ctx context.Context, err error) Result {
 	if told, err := r.conclude(ctx, res); err != nil {
 		// The first says what it is called: a verdict on the unit only where it is on
 		// record. One that is nowhere is the station's fault before it is the unit's.
-		both := []error{err, res.Err}
-		if told || res.Verdict == string(fault.Error) && res.Err != nil {
-			both = []error{res.Err, err}
+		first, second := err, res.Err
+		if told || res.Verdict == string(fault.Error) {
+			first, second = res.Err, err
 		}
-		r.explain(&res, errors.Join(both...))
+		r.explain(&res, errors.Join(first, second))
 	}
 	r.announce(ctx, res)
 	return res
