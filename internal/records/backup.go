@@ -62,7 +62,7 @@ func (s *Store) copyTo(ctx context.Context, path string, give func(temp string) 
 // copyInto writes one unchanging view of the database into an empty file.
 func (s *Store) copyInto(ctx context.Context, path string) (err error) {
 	// On a connection of its own: those for look-ups may not even write elsewhere.
-	pragmas := []pragma{readPragmas[0]}
+	pragmas := []pragma{busyTimeout}
 	db, err := openPool(ctx, 1, s.path, pragmas, "mode=ro")
 	if cannotOpen(err) && settled(s.path) {
 		db, err = openPool(ctx, 1, s.path, pragmas, "mode=ro", "immutable=1")

@@ -2,7 +2,9 @@ package records
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -20,23 +22,28 @@ type Completion struct {
 // working copy of its keys, in one transaction, then empties the write-ahead log
 // so that the destroyed bytes are in no file of the database any more. (A file
 // system or flash drive may keep old blocks of its own; the copy there is sealed.)
+// It waits for nobody who reads: a backup may take minutes, and other units are waiting
+// to be recorded.
 //
 // ErrUnverified while a key was never compared, ErrKeyWords when a key block
 // still reads as anything but zeros, ErrComplete the second time, ErrTakenOver when
-// another run has reserved the unit since. With
-// ErrNotScrubbed, and only then, the unit is complete and on disk all the same:
-// the log could not be emptied. Scrub again later; Complete of the next unit,
-// Close and Open do so too.
+// another run has reserved the unit since. With ErrBusy nothing is written, unless it
+// is ErrNotScrubbed as well. With ErrNotScrubbed, and only then, the unit is complete
+// and on disk all the same: somebody was reading, and the log could not be emptied. The
+// next write of any kind tries again, as Close and Open do.
 func (s *Store) Complete(ctx context.Context, c Completion, events ...Event) error {
-	err := s.write(ctx, func(t *txn) error {
-		if err := t.complete(ctx, c); err != nil {
+	err := s.inTurn(ctx, func(conn *sql.Conn) error {
+		err := transact(ctx, conn, func(t *txn) error {
+			if err := t.complete(ctx, c); err != nil {
+				return err
+			}
+			return t.append(ctx, events)
+		})
+		if err != nil {
 			return err
 		}
-		return t.append(ctx, events)
+		return s.scrub(ctx, conn)
 	})
-	if err == nil {
-		err = s.Scrub(ctx)
-	}
 	return named(err, "complete unit %d", c.UnitID)
 }
 
@@ -109,23 +116,43 @@ func (t *txn) destroyWorking(ctx context.Context, unitID int64, at string) error
 // Scrub copies the write-ahead log into the database and empties it. The pages
 // that a destroyed key was on are zeros in the database (secure_delete), but the
 // log keeps older pages until then. Every failure is ErrNotScrubbed; the usual one
-// is a look-up under way.
+// is a look-up under way, for whose end it does not wait.
 func (s *Store) Scrub(ctx context.Context) error {
 	if s.readOnly {
 		return ErrReadOnly
 	}
-	c, err := s.turn(ctx)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotScrubbed, classify(ctx, err))
+	err := s.inTurn(ctx, func(c *sql.Conn) error { return s.scrub(ctx, c) })
+	if err != nil && !errors.Is(err, ErrNotScrubbed) { // its turn did not come
+		err = fmt.Errorf("%w: %w", ErrNotScrubbed, err)
 	}
-	defer c.Close() // gives it back to the pool, which cannot fail
-	var busy, inLog, copied int
-	err = c.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &inLog, &copied)
-	if err != nil {
+	return err
+}
+
+// scrub is Scrub on the connection that writes. What could not be emptied is
+// remembered, for the next write.
+//
+// SQLite would wait for readers inside the checkpoint, with its lock on all writers
+// held: so the time it may wait is none for as long as this takes.
+func (s *Store) scrub(ctx context.Context, c *sql.Conn) error {
+	ctx = context.WithoutCancel(ctx)
+	s.remains.Store(true)
+	busy, err := emptyLog(ctx, c)
+	switch {
+	case err != nil:
 		return fmt.Errorf("%w: %w", ErrNotScrubbed, classify(ctx, err))
-	}
-	if busy != 0 {
+	case busy:
 		return fmt.Errorf("%w: %w", ErrNotScrubbed, ErrBusy)
 	}
+	s.remains.Store(false)
 	return nil
+}
+
+func emptyLog(ctx context.Context, c *sql.Conn) (busy bool, err error) {
+	if err := set(ctx, c, pragma{"busy_timeout", "0", int64(0)}); err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, set(ctx, c, busyTimeout)) }()
+	var inLog, copied int
+	err = c.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &inLog, &copied)
+	return busy, err
 }

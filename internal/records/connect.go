@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -21,10 +22,13 @@ type pragma struct {
 	want      any // int64 or string, as read back
 }
 
+// busyTimeout is how long a connection waits for another program's lock, in milliseconds.
+var busyTimeout = pragma{"busy_timeout", "5000", int64(5000)}
+
 // writePragmas make a commit outlive the power and a deletion real. The order
 // matters: busy_timeout first, so that the others can wait.
 var writePragmas = []pragma{
-	{"busy_timeout", "5000", int64(5000)}, // milliseconds to wait for another program's lock
+	busyTimeout,
 	{"journal_mode", "WAL", "wal"},
 	{"synchronous", "FULL", int64(2)}, // fsync the log at every commit
 	{"fullfsync", "ON", int64(1)},     // macOS: through the drive's cache too
@@ -39,7 +43,7 @@ var writePragmas = []pragma{
 
 // readPragmas are for connections that only read, also of a file they may not write.
 var readPragmas = []pragma{
-	{"busy_timeout", "5000", int64(5000)}, // milliseconds to wait for another program's lock
+	busyTimeout,
 	{"query_only", "ON", int64(1)},
 	{"temp_store", "MEMORY", int64(2)},
 	{"cell_size_check", "ON", int64(1)},
@@ -114,6 +118,20 @@ func (p pragma) read(ctx context.Context, conn sqliteConn) (any, error) {
 		return nil, errors.Join(err, rows.Close())
 	}
 	return value[0], rows.Close()
+}
+
+// set changes a pragma of a connection of a pool. SQLite obeys some when their text is
+// prepared, and not when it is carried out: so not by a statement that is kept. A
+// connection that cannot be set is given up, and the pool makes a new one.
+func set(ctx context.Context, c *sql.Conn, p pragma) error {
+	var err error
+	raw := c.Raw(func(plain any) error {
+		if err = p.apply(ctx, plain.(*conn).sqliteConn); err != nil {
+			return driver.ErrBadConn
+		}
+		return nil
+	})
+	return cmp.Or(err, raw)
 }
 
 // openPool opens a pool of at most conns connections and proves that one works.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
+	"sync"
 	"testing"
 	"time"
 )
@@ -252,31 +254,74 @@ func TestCompleteLeavesNothingOfTheWorkingCopy(t *testing.T) {
 	}
 }
 
-// TestScrubWaitsForReaders: a look-up under way holds old pages in the log.
-func TestScrubWaitsForReaders(t *testing.T) {
+// lookUp begins a look-up that sees one view of the records until end is called.
+func lookUp(t *testing.T, s *Store) (end func()) {
+	t.Helper()
+	reading, err := s.r.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+	must(t, err)
+	var n int
+	must(t, reading.QueryRowContext(t.Context(), "SELECT count(*) FROM units").Scan(&n))
+	return func() { must(t, reading.Rollback()) }
+}
+
+// TestScrubLeavesReadersAlone: a look-up under way holds old pages in the log. What
+// remains there goes with the next write after it, whatever that is.
+func TestScrubLeavesReadersAlone(t *testing.T) {
 	t.Parallel()
 	s := openTemp(t)
 	ctx := t.Context()
-	if _, err := s.w.ExecContext(ctx, "PRAGMA busy_timeout = 10"); err != nil {
-		t.Fatal(err)
-	}
 	e := longCopies(newExample(1))
 	u := e.secure(t, s)
-	reading, err := s.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	must(t, err)
-	var n int
-	must(t, reading.QueryRowContext(ctx, "SELECT count(*) FROM units").Scan(&n))
-	err = s.Complete(ctx, Completion{UnitID: u.ID, RunID: e.run, At: noon})
-	wantErr(t, err, ErrNotScrubbed)
+	end := lookUp(t, s)
+	wantErr(t, s.Complete(ctx, Completion{UnitID: u.ID, RunID: e.run, At: noon}), ErrNotScrubbed)
 	if got, err := s.UnitByMAC(ctx, e.mac); err != nil || got.State != StateComplete {
 		t.Errorf("state %s, %v; want complete all the same", got.State, err)
 	}
+	newExample(2).start(t, s)
+	wantErr(t, s.Scrub(ctx), ErrNotScrubbed)
 	if len(findBytes(t, s.Path(), e.working)) == 0 {
 		t.Fatal("nothing was left to scrub: the test proves nothing")
 	}
-	must(t, reading.Rollback())
-	must(t, s.Scrub(ctx))
+	end()
+	newExample(3).start(t, s)
 	if files := findBytes(t, s.Path(), e.working); files != nil {
 		t.Errorf("the destroyed key is still in %v", files)
 	}
+}
+
+// TestReaderStopsNobody: a backup is at work while every slot of the largest station
+// comes to PASS. Were one of them to wait for it, with its turn to write, the others
+// would wait longer than they may.
+func TestReaderStopsNobody(t *testing.T) {
+	t.Parallel()
+	const slots = 24
+	s := openTemp(t)
+	exec(t, s.w, fmt.Sprintf("PRAGMA busy_timeout = %d", 2*turnLimit.Milliseconds()))
+	var units []Unit
+	for n := range slots {
+		units = append(units, newExample(n).secure(t, s))
+	}
+	end := lookUp(t, s)
+	var group sync.WaitGroup
+	for n, u := range units {
+		group.Go(func() {
+			err := s.Complete(t.Context(), Completion{UnitID: u.ID, RunID: newExample(n).run, At: noon})
+			if !errors.Is(err, ErrNotScrubbed) {
+				t.Errorf("unit %d: %v, want %v", n, err, ErrNotScrubbed)
+			}
+		})
+	}
+	group.Wait()
+	for _, u := range units {
+		if got, err := s.UnitByMAC(t.Context(), u.MAC); err != nil || got.State != StateComplete {
+			t.Errorf("%s is %s, %v; want complete", u.Serial, got.State, err)
+		}
+	}
+	var wait any
+	must(t, s.w.QueryRowContext(t.Context(), "PRAGMA busy_timeout").Scan(&wait))
+	if wait != busyTimeout.want {
+		t.Errorf("for another program's lock it now waits %v ms, want %v", wait, busyTimeout.want)
+	}
+	end()
+	must(t, s.Scrub(t.Context()))
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -23,6 +24,7 @@ type Store struct {
 	w        *sql.DB // one connection: writers of this process queue up here; nil when read-only
 	r        *sql.DB
 	readOnly bool
+	remains  atomic.Bool // of a destroyed key may be in the log: it could not be emptied
 }
 
 // Open opens the database at path for writing, creates it (mode 0600) where it
@@ -71,7 +73,7 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 		return nil, err
 	}
 	// A key destroyed just before a crash may have left its bytes in the log. Busy
-	// readers are no reason not to open: the next Complete or Close tries again.
+	// readers are no reason not to open: the next write tries again.
 	if err := s.Scrub(ctx); err != nil && !errors.Is(err, ErrNotScrubbed) {
 		return nil, err
 	}
@@ -198,8 +200,19 @@ func (s *Store) Close() error {
 // write runs fn in one transaction that is on disk when write returns nil, and
 // not at all otherwise. The rows fn noted are entered in the ledger. Cancelling ctx
 // ends the wait for a turn, not a transaction that has begun. ErrBusy when the turn
-// does not come.
+// does not come. Where an earlier call could not empty the log, write tries that too.
 func (s *Store) write(ctx context.Context, fn func(*txn) error) error {
+	return s.inTurn(ctx, func(c *sql.Conn) error {
+		err := transact(ctx, c, fn)
+		if err == nil && s.remains.Load() {
+			_ = s.scrub(ctx, c) // what is written is written; the next one tries again
+		}
+		return err
+	})
+}
+
+// inTurn runs act on the connection that writes, when its turn has come.
+func (s *Store) inTurn(ctx context.Context, act func(*sql.Conn) error) error {
 	if s.readOnly {
 		return ErrReadOnly
 	}
@@ -207,8 +220,8 @@ func (s *Store) write(ctx context.Context, fn func(*txn) error) error {
 	if err != nil {
 		return classify(ctx, err)
 	}
-	defer c.Close() // gives it back to the pool, which cannot fail; also when fn panics
-	return classify(ctx, transact(ctx, c, fn))
+	defer c.Close() // gives it back to the pool, which cannot fail; also when act panics
+	return classify(ctx, act(c))
 }
 
 // turnLimit bounds the wait for a turn to write. A healthy disk syncs in milliseconds;
