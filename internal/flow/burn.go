@@ -169,13 +169,14 @@ func (r *runner) observe(ctx context.Context, id int64, step string, b efuse.Bur
 		seen.Words = records.Words(r.words[b.Block()])
 		facts.Observed = hexWords(r.words[b.Block()], b.Block())
 	}
-	err := r.with(Event{Kind: BurnObserved, Step: step, Burn: &facts}, func(rows []records.Event) error {
-		return r.cfg.Records.ObserveBurn(ctx, seen, rows...)
+	told, begun := Event{Kind: BurnObserved, Step: step, Burn: &facts}, r.cfg.Now()
+	err := r.with(told, func(rows []records.Event) error {
+		return r.patient(ctx, func() error { return r.cfg.Records.ObserveBurn(ctx, seen, rows...) })
 	})
 	if err != nil {
 		return asFault(step, err, fault.Database)
 	}
-	return nil
+	return r.tooLate(ctx, step, begun)
 }
 
 // cutBlocks is the blocks whose last burn by the station was cut, or was seen by a run

@@ -86,9 +86,11 @@ func (r *runner) recordStep() Step {
 func (r *runner) pass(ctx context.Context, step string, final []records.BlockWords, reason string) error {
 	gone := Event{Kind: KeysDestroyed, Step: step, Keys: r.keys.facts(), Text: r.custodyText()}
 	return r.with(gone, func(rows []records.Event) error {
-		err := r.cfg.Records.Complete(ctx, records.Completion{
-			UnitID: r.unit.ID, RunID: r.cfg.RunID, At: r.cfg.Now(), FinalWords: final, Reason: reason,
-		}, rows...)
+		err := r.patient(ctx, func() error {
+			return r.cfg.Records.Complete(ctx, records.Completion{
+				UnitID: r.unit.ID, RunID: r.cfg.RunID, At: r.cfg.Now(), FinalWords: final, Reason: reason,
+			}, rows...)
+		})
 		if err != nil && !errors.Is(err, records.ErrNotScrubbed) {
 			return err
 		}

@@ -47,6 +47,28 @@ func (r *runner) tooLate(ctx context.Context, step string, begun time.Time) erro
 	return fault.New(fault.Database, step, fmt.Errorf("on record after %v, too late to go on: %w", took, records.ErrBusy))
 }
 
+// busyPause is between two tries at records that are busy.
+const busyPause = 100 * time.Millisecond
+
+// patient does an act on the records. When the unit's download mode is closed, giving up
+// would leave a unit that only a person can complete: so it tries again while the records
+// are busy, which says that nothing is written, for as long as the step has time.
+func (r *runner) patient(ctx context.Context, act func() error) error {
+	_, bounded := ctx.Deadline()
+	for {
+		err := act()
+		busy := errors.Is(err, records.ErrBusy) && !errors.Is(err, records.ErrNotScrubbed)
+		if !busy || !bounded || r.words.Field("UART_DOWNLOAD_DIS") == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(busyPause):
+		}
+	}
+}
+
 // takeBack forgets the event that was noted last.
 func (r *runner) takeBack() {
 	r.pending = r.pending[:len(r.pending)-1]
@@ -80,7 +102,10 @@ func (r *runner) flush(ctx context.Context) error {
 	if r.recorded {
 		rows, err := r.rows()
 		if err == nil {
-			_, err = r.cfg.Records.Append(context.WithoutCancel(ctx), rows...)
+			err = r.patient(ctx, func() error {
+				_, err := r.cfg.Records.Append(context.WithoutCancel(ctx), rows...)
+				return err
+			})
 		}
 		if err != nil {
 			return asFault(r.pending[len(r.pending)-1].Step, err, fault.Database)

@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -55,6 +56,98 @@ func TestRecordsStall(t *testing.T) {
 				}
 				r.mustRun("PASS", "")
 				r.mustBeSecured(true)
+			})
+		})
+	}
+}
+
+// busyRecords are busy for a while with one kind of event: nothing of it is written then.
+type busyRecords struct {
+	flow.Records
+	step, kind string
+	lasts      time.Duration
+	since      time.Time
+}
+
+func (b *busyRecords) busy(rows []records.Event) error {
+	for _, row := range rows {
+		if row.Kind != b.kind || row.Step != b.step {
+			continue
+		}
+		if b.since.IsZero() {
+			b.since = time.Now()
+		}
+		if time.Since(b.since) < b.lasts {
+			return records.ErrBusy
+		}
+	}
+	return nil
+}
+
+func (b *busyRecords) Append(ctx context.Context, rows ...records.Event) (records.Hash, error) {
+	if err := b.busy(rows); err != nil {
+		return records.Hash{}, err
+	}
+	return b.Records.Append(ctx, rows...)
+}
+
+func (b *busyRecords) ObserveBurn(ctx context.Context, o records.Observation, rows ...records.Event) error {
+	if err := b.busy(rows); err != nil {
+		return err
+	}
+	return b.Records.ObserveBurn(ctx, o, rows...)
+}
+
+func (b *busyRecords) Complete(ctx context.Context, c records.Completion, rows ...records.Event) error {
+	if err := b.busy(rows); err != nil {
+		return err
+	}
+	return b.Records.Complete(ctx, c, rows...)
+}
+
+// TestBusyRecords: between the burn that closes a unit and its PASS a run is patient with
+// the records, as long as its step has time. Elsewhere another run costs nothing.
+func TestBusyRecords(t *testing.T) {
+	t.Parallel()
+	const moment, forever = 40 * time.Second, time.Hour
+	for _, c := range []struct {
+		policy     policy
+		step, kind string
+		lasts      time.Duration
+		waits      time.Duration // at most
+		verdict    string
+	}{
+		{closed, "burn UART_DOWNLOAD_DIS", flow.BurnObserved, moment, flow.BurnLimit, "PASS"},
+		{closed, "record", flow.StepStarted, moment, flow.BurnLimit, "PASS"},
+		{closed, "record", flow.KeysDestroyed, moment, flow.BurnLimit, "PASS"},
+		{closed, "record", flow.KeysDestroyed, forever, flow.BurnLimit, "ERROR"},
+		{closed, "burn locks", flow.BurnObserved, moment, 0, "ERROR"},
+		{release, "record", flow.KeysDestroyed, moment, 0, "ERROR"},
+	} {
+		t.Run(fmt.Sprintf("%s/%s at %s, %v", c.policy.name, c.kind, c.step, c.lasts), func(t *testing.T) {
+			t.Parallel()
+			j := newJob(t, c.policy)
+			inBubble(t, func(t *testing.T) {
+				r := newRig(t, c.policy, j)
+				cfg := r.config()
+				busy := &busyRecords{Records: r.store, step: c.step, kind: c.kind, lasts: c.lasts}
+				cfg.Records = busy
+				res := flow.Run(t.Context(), cfg)
+				if waited := time.Since(busy.since); res.Verdict != c.verdict || busy.since.IsZero() || waited > c.waits+time.Second {
+					t.Errorf("%s after %v: %v; want %s within %v", res.Verdict, waited, res.Err, c.verdict, c.waits)
+				}
+				switch {
+				case c.verdict == "PASS":
+				case res.Code != fault.Database:
+					t.Errorf("code %s (%v), want %s", res.Code, res.Err, fault.Database)
+				case c.lasts == forever:
+					if res := r.vouch(); res.Verdict != "PASS" {
+						t.Fatalf("vouched for, it ended as %s: %v", res.Verdict, res.Err)
+					}
+				default:
+					r.mustRun("PASS", "")
+				}
+				r.mustBeSecured(c.verdict == "ERROR")
 			})
 		})
 	}
