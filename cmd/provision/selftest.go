@@ -45,7 +45,7 @@ const (
 	checkBad  = "bad"
 )
 
-// checkTime bounds the whole self-test: U-90 asks for less than a minute.
+// checkTime bounds the whole self-test: nobody waits a minute for it.
 const checkTime = 45 * time.Second
 
 func (t selfTest) run(ctx context.Context, tell func(shift.CheckFacts, ...shift.Fault)) {

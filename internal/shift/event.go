@@ -41,7 +41,7 @@ const (
 	Trouble       = "station.trouble"  // Code, Text, Do: something is wrong that stops nobody
 	SlotAsks      = "slot.asks"        // for a serial number
 	SlotStopped   = "slot.stopped"     // Code, Text, Do: out of use until a lead unlocks it
-	SlotOff       = "slot.off"         // left out by a lead or the profile
+	SlotOff       = "slot.off"         // left out by a lead
 	SlotOn        = "slot.on"
 	UnitParked    = "unit.parked"   // after its run: too many attempts, or by hand
 	UnitReleased  = "unit.released" // by a lead: it may be put in again

@@ -12,8 +12,8 @@ import (
 	"provision/internal/records"
 )
 
-// progressPeriod is how often a slot's progress is passed on: U-05 asks for 4 Hz at
-// most.
+// progressPeriod is how often a slot's progress is passed on: four times a second is
+// as fast as an eye needs.
 const progressPeriod = 250 * time.Millisecond
 
 // fromFloor takes the floor's events, one at a time, in their order.

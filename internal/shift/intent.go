@@ -24,7 +24,7 @@ const (
 	Reprint   IntentKind = "reprint"  // lead: the label of the unit in Slot, or of serial number Text
 	Lookup    IntentKind = "lookup"   // Text: a serial number, MAC, fingerprint or firmware
 	History   IntentKind = "history"  // the latest runs of this station
-	Details   IntentKind = "details"  // lead: fuses, plan and log of the unit in Slot
+	Details   IntentKind = "details"  // engineer: fuses, plan and log of the unit in Slot
 	Explain   IntentKind = "explain"  // the page of fault code Text, or of the fault in Slot
 	SelfTest  IntentKind = "selftest" // check the station
 	SignOut   IntentKind = "signout"  // whoever is signed in

@@ -140,7 +140,7 @@ func TestDoNotRemoveBlinks(t *testing.T) {
 	}
 }
 
-// TestVerdictStays: U-01. What is on the tile goes when the next unit is there, not
+// TestVerdictStays: what is on the tile goes when the next unit is there, not
 // when the last one is out.
 func TestVerdictStays(t *testing.T) {
 	en := texts(t, "en")

@@ -152,7 +152,7 @@ func TestWordsAreWhole(t *testing.T) {
 	}
 }
 
-// TestEightSlotsFitTheSmallestTerminal: U-13.
+// TestEightSlotsFitTheSmallestTerminal, each with its word.
 func TestEightSlotsFitTheSmallestTerminal(t *testing.T) {
 	for _, lang := range langs {
 		got := bare(floorOf(8).render(80, 24, mono, texts(t, lang)))
@@ -165,7 +165,7 @@ func TestEightSlotsFitTheSmallestTerminal(t *testing.T) {
 }
 
 // TestVerdictsAreTall: block letters of five rows for one slot, of three for up to
-// four: U-04.
+// four.
 func TestVerdictsAreTall(t *testing.T) {
 	for _, lang := range langs {
 		for _, lk := range []look{mono, asciis} {

@@ -115,7 +115,7 @@ func (r *rig) close() error {
 	return <-r.ended
 }
 
-// TestVerdictIsSeenAtOnce: U-05, through the real program.
+// TestVerdictIsSeenAtOnce, through the real program.
 func TestVerdictIsSeenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, nil)
