@@ -20,7 +20,7 @@ type Event = flow.Event
 
 // Kinds of events that belong to a slot.
 const (
-	SlotWaits = "slot.waits" // for a unit
+	SlotWaits = "slot.waits" // for a unit; what the last SlotFault said is over
 	SlotUnit  = "slot.unit"  // a unit sits still and has told its MAC
 	SlotIdle  = "slot.idle"  // a new unit sits here, and no order is left for it
 	SlotFault = "slot.fault" // why nothing can be seen here, each time that changes

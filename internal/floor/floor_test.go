@@ -15,6 +15,7 @@ import (
 
 	"provision/internal/demo"
 	"provision/internal/esptool"
+	"provision/internal/fixture"
 	"provision/internal/floor"
 	"provision/internal/flow"
 	"provision/internal/job"
@@ -476,6 +477,43 @@ func TestVerdictAfterTheLastRun(t *testing.T) {
 		must(t, b.work(t.Context()))
 		if !slices.Equal(verdicts, []string{"PASS SN-001"}) {
 			t.Errorf("the slot was told %q, want one PASS", verdicts)
+		}
+	})
+}
+
+// TestFaultOfASlotIsOver: why nothing can be seen is told once, and so is that it is
+// over: when the cable is back, and when a unit that is closed for ever is out.
+func TestFaultOfASlotIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 1, "SN-001")
+		b.insert(1, 1)
+		must(t, b.units[1].Preburn(simulator.Fuses{0: {0: 1 << 27}})) // UART_DOWNLOAD_DIS
+		closed := b.cfg.Slots[0].Open
+		empty := fixture.New(fixture.Config{Slots: 1, Random: rand.NewPCG(1, 2)}).Open(1)
+		open := func(context.Context) (esptool.Port, error) { return nil, esptool.ErrPortMissing }
+		b.cfg.Slots[0].Open = func(ctx context.Context) (esptool.Port, error) {
+			b.mu.Lock()
+			now := open
+			b.mu.Unlock()
+			return now(ctx)
+		}
+		var told []string
+		b.cfg.Sink = func(ev floor.Event) { told = append(told, ev.Kind+string(ev.Code)) }
+		ctx, stop := context.WithCancel(t.Context())
+		over := make(chan error)
+		go func() { over <- b.work(ctx) }()
+		for _, next := range []func(context.Context) (esptool.Port, error){empty, closed, empty} {
+			time.Sleep(time.Minute)
+			b.mu.Lock()
+			open = next
+			b.mu.Unlock()
+		}
+		time.Sleep(time.Minute)
+		stop()
+		<-over
+		want := []string{"slot.waits", "slot.faultE104", "slot.waits", "slot.faultE108", "slot.waits"}
+		if !slices.Equal(told, want) {
+			t.Errorf("the slot told %q, want %q", told, want)
 		}
 	})
 }

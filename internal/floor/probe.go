@@ -89,11 +89,15 @@ func stillThere(err error) bool {
 	return fault.CodeOf(flow.AsFault(err, fault.NoAnswer)) == fault.DownloadDisabled
 }
 
-// say tells why nothing can be seen in a slot, when that is not simply that it is
-// empty, and when it has changed. It returns the code that was said last.
+// say tells why nothing can be seen in a slot, each time that changes, and that the
+// slot simply waits when that is over. It returns the code that was said last.
 func (f *Floor) say(s Slot, last fault.Code, err error) fault.Code {
 	code := fault.CodeOf(flow.AsFault(err, fault.NoAnswer))
-	if code != last && code != fault.NoAnswer {
+	switch {
+	case code == last:
+	case code == fault.NoAnswer:
+		f.tell(Event{Kind: SlotWaits, Slot: s.Number})
+	default:
 		page, _ := fault.Lookup(code)
 		f.tell(Event{Kind: SlotFault, Slot: s.Number, Code: code, Text: page.Says, Do: page.Do})
 	}
