@@ -27,7 +27,12 @@ func (s *Shift) fromFloor(ev floor.Event) {
 	}
 	out := Event{Event: ev}
 	switch ev.Kind {
+	case floor.SlotFault:
+		sl.link = ev.Code
+	case floor.SlotUnit:
+		sl.link = ""
 	case floor.SlotWaits:
+		sl.link = ""
 		if !sl.judged {
 			s.tell(out)
 			out = s.rest(sl)

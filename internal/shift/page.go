@@ -231,10 +231,7 @@ func runLog(events []records.Event) Table {
 func (s *Shift) explain(in Intent) {
 	code := fault.Code(strings.ToUpper(strings.TrimSpace(in.Text)))
 	if sl := s.slots[in.Slot]; code == "" && sl != nil {
-		code = sl.last.Code
-		if sl.waiting != "" || sl.state == Lock {
-			code = fault.Code(first(string(sl.why.Code), string(code)))
-		}
+		code = sl.fault()
 	}
 	if code == "" && s.locked != nil {
 		code = s.locked.Code

@@ -1,11 +1,14 @@
 package shift_test
 
 import (
+	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
+	"provision/internal/esptool"
 	"provision/internal/fault"
 	"provision/internal/fixture"
 	"provision/internal/floor"
@@ -165,6 +168,52 @@ func TestDispositions(t *testing.T) {
 		}
 		r.fix.Insert(1) // the same one
 		r.becomes(1, shift.Done)
+		r.end()
+	})
+}
+
+// TestExplainEmptySlot: why nothing can be seen in a slot is explained while it is so,
+// also where the unit before it had a fault of its own.
+func TestExplainEmptySlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, scans, 1, fixture.Foreign, fixture.Good)
+		open := r.cfg.Floor.Slots[0].Open
+		var missing atomic.Bool
+		r.cfg.Floor.Slots[0].Open = func(ctx context.Context) (esptool.Port, error) {
+			if missing.Load() {
+				return nil, esptool.ErrPortMissing
+			}
+			return open(ctx)
+		}
+		explained := func(want string) {
+			t.Helper()
+			if p := r.page(shift.Explain, 1, ""); p.Title != want {
+				t.Errorf("f explains %q, want %q", p.Title, want)
+			}
+		}
+		// unplug takes the cable out, and back in when f was pressed.
+		unplug := func(want string) {
+			t.Helper()
+			n := r.count(floor.SlotFault)
+			missing.Store(true)
+			r.until("the port is missed", func() bool { return r.count(floor.SlotFault) > n })
+			explained(want)
+			n = r.count(floor.SlotWaits)
+			missing.Store(false)
+			r.until("the port is back", func() bool { return r.count(floor.SlotWaits) > n })
+		}
+		r.start()
+		unplug("E104")
+		explained("")
+		r.scan("SN-000001")
+		r.fix.Insert(1)
+		r.becomes(1, shift.Park)
+		r.out(1)
+		unplug("E205") // its verdict stands
+		r.fix.Insert(1)
+		r.becomes(1, shift.Scan)
+		r.out(1)
+		unplug("E104")
 		r.end()
 	})
 }

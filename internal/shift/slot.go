@@ -1,6 +1,8 @@
 package shift
 
 import (
+	"cmp"
+
 	"provision/internal/fault"
 	"provision/internal/floor"
 	"provision/internal/flow"
@@ -24,11 +26,23 @@ type slot struct {
 	job     *job.Job // that the unit was begun under
 	parked  string   // why it was set aside after its last run; "": it was not
 	last    floor.Event
+	link    fault.Code // why nothing can be seen here; "": it can, or the slot is empty
 
 	off     bool            // left out by a lead
 	stopped bool            // out of use after too many failures
 	failed  map[string]bool // units that failed here since the last PASS, by MAC
 	shown   int64           // when progress was last passed on, in units of progressPeriod
+}
+
+// fault is what is wrong in a slot, or was with the unit whose verdict it shows.
+func (sl *slot) fault() fault.Code {
+	switch {
+	case sl.waiting != "" || sl.state == Lock:
+		return cmp.Or(sl.why.Code, sl.last.Code, sl.link)
+	case sl.judged:
+		return cmp.Or(sl.last.Code, sl.link)
+	}
+	return cmp.Or(sl.link, sl.last.Code)
 }
 
 // Rest is part of floor.Dispatch: a slot that was left out is not looked at.
