@@ -193,12 +193,11 @@ func (s *Shift) labelsDue(ctx context.Context) (due []labelDue, err error) {
 	}
 	units, err := s.store.LabelsDue(ctx, s.cfg.Facts.Station, s.now().Add(-labelTime))
 	for _, u := range units {
-		rows, err := s.store.LabelsOf(ctx, u.ID)
+		last, err := s.store.LastCopy(ctx, u.ID)
 		if err != nil {
 			return nil, err
 		}
-		out := cameOut(rows)
-		due = append(due, labelDue{serial: u.Serial, copy: out, printed: out > 0})
+		due = append(due, labelDue{serial: u.Serial, copy: last, printed: last > 0})
 	}
 	return due, err
 }

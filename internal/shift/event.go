@@ -131,7 +131,7 @@ type Choice struct {
 // LabelFacts is a label on its way from the printer to the unit.
 type LabelFacts struct {
 	Serial string `json:"serial"`
-	Copy   int    `json:"copy,omitempty"` // 1: the first; more: reprints
+	Copy   int    `json:"copy,omitempty"` // 1: the first; more: reprints, and what was printed after a failure
 	Read   string `json:"read,omitempty"` // what was scanned instead
 	Due    int    `json:"due"`            // labels that are not closed yet, with this one
 }

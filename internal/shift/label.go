@@ -66,10 +66,10 @@ func (s *Shift) print(serial string, slot int, person, reason string) {
 	s.prints.Put(func() {
 		ctx, done := context.WithTimeout(s.paper, printTime)
 		defer done()
-		copies, err := s.printOne(ctx, serial, person, reason)
+		number, err := s.printOne(ctx, serial, person, reason)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		l := LabelFacts{Serial: serial, Copy: copies}
+		l := LabelFacts{Serial: serial, Copy: number}
 		var paper printError
 		if err == nil || errors.As(err, &paper) {
 			s.machine(MachineFacts{Name: PrinterMachine, OK: err == nil})
@@ -80,7 +80,7 @@ func (s *Shift) print(serial string, slot int, person, reason string) {
 		}
 		s.due = slices.DeleteFunc(s.due, func(d labelDue) bool { return d.serial == serial })
 		if scanBack {
-			s.due = append(s.due, labelDue{serial: serial, slot: slot, copy: copies, printed: true})
+			s.due = append(s.due, labelDue{serial: serial, slot: slot, copy: number, printed: true})
 		}
 		s.labelled(LabelPrinted, slot, l, Fault{})
 		if !scanBack {
@@ -98,8 +98,9 @@ func (e printError) Unwrap() error { return e.error }
 var errNotPassed = errors.New("the unit is not complete, so it gets no label")
 
 // printOne prints one label and writes down what came of it. It returns which copy
-// it is. What the label says of the firmware and the job is what the records say of
-// the unit, whatever the station makes by now.
+// it is, also where it did not come out: the number on the paper is the one on record.
+// What the label says of the firmware and the job is what the records say of the unit,
+// whatever the station makes by now.
 func (s *Shift) printOne(ctx context.Context, serial, person, reason string) (int, error) {
 	found, err := s.store.Lookup(ctx, serial)
 	if err != nil {
@@ -113,38 +114,27 @@ func (s *Shift) printOne(ctx context.Context, serial, person, reason string) (in
 	if err != nil {
 		return 0, err
 	}
-	fields.Operator, fields.Copy = person, cameOut(r.Labels)+1
+	fields.Operator = person
+	if fields.Copy, err = s.store.NextCopy(ctx, r.Unit.ID); err != nil {
+		return 0, err
+	}
 	zpl, err := s.cfg.Template.Render(fields)
 	if err != nil {
 		return 0, err
 	}
 	// On record before it is printed: a label that nobody knows of is worse than one
-	// that is taken for printed and was not.
-	row := records.Label{UnitID: r.Unit.ID, At: s.now(), Kind: records.LabelPrinted, Person: person, Reason: reason}
-	if row.Copy, err = s.store.SaveLabel(ctx, row); err != nil {
+	// that is taken for printed and was not. Refused where another station has taken the
+	// number meanwhile.
+	row := records.Label{UnitID: r.Unit.ID, At: s.now(), Kind: records.LabelPrinted, Copy: fields.Copy, Person: person, Reason: reason}
+	if _, err = s.store.SaveLabel(ctx, row); err != nil {
 		return 0, err
 	}
 	if err := s.cfg.Printer.Print(ctx, zpl); err != nil {
 		row.At, row.Kind, row.Detail = s.now(), records.LabelFailed, err.Error()
 		_, saved := s.store.SaveLabel(context.WithoutCancel(ctx), row)
-		return 0, errors.Join(printError{err}, saved)
+		return row.Copy, errors.Join(printError{err}, saved)
 	}
-	return fields.Copy, nil
-}
-
-// cameOut is how many labels of a unit came out of the printer, as far as anybody
-// knows.
-func cameOut(rows []records.Label) int {
-	out := map[int]bool{}
-	for _, l := range rows {
-		switch l.Kind {
-		case records.LabelPrinted:
-			out[l.Copy] = true
-		case records.LabelFailed:
-			delete(out, l.Copy)
-		}
-	}
-	return len(out)
+	return row.Copy, nil
 }
 
 // fieldsOf is what the records say of a unit, for its label.

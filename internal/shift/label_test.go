@@ -1,6 +1,7 @@
 package shift_test
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"testing"
@@ -82,6 +83,9 @@ func TestPrinterFails(t *testing.T) {
 		p.mu.Unlock()
 		r.do(shift.Reprint, 1, "") // it never came out: nobody has to decide that
 		r.until("it is printed", func() bool { return r.count(shift.LabelPrinted) == 1 })
+		if failed, out := r.last(shift.LabelFailed).Label.Copy, r.last(shift.LabelPrinted).Label.Copy; failed != 1 || out != 2 {
+			t.Errorf("copy %d failed and copy %d came out, want 1 and 2", failed, out)
+		}
 		if m := r.last(shift.MachineState).Machine; !m.OK {
 			t.Error("the printer prints again, and nobody is told")
 		}
@@ -92,10 +96,20 @@ func TestPrinterFails(t *testing.T) {
 		r.lead()
 		r.decide(shift.Reprint, 1, "reason.label_damaged")
 		r.until("it is printed again", func() bool { return r.count(shift.LabelPrinted) == 2 })
-		if c := r.last(shift.LabelPrinted).Label.Copy; c != 2 {
-			t.Errorf("the reprint is copy %d, want 2", c)
+		if c := r.last(shift.LabelPrinted).Label.Copy; c != 3 {
+			t.Errorf("the reprint is copy %d, want 3", c)
 		}
 		r.end()
+		u, err := r.store.UnitBySerial(t.Context(), "SN-000001")
+		must(t, err)
+		if last, err := r.store.LastCopy(t.Context(), u.ID); err != nil || last != 3 {
+			t.Errorf("copy %d, %v on record; the last that came out says 3", last, err)
+		}
+		for i, want := range []string{"COPY 2", "COPY 3"} {
+			if !bytes.Contains(p.labels[i], []byte(want)) {
+				t.Errorf("label %d does not say %s:\n%s", i+1, want, p.labels[i])
+			}
+		}
 	})
 }
 
