@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,9 +66,14 @@ func (t selfTest) line(name, state, format string, args ...any) {
 }
 
 func (t selfTest) bad(name string, code fault.Code, err error) {
-	page, _ := fault.Lookup(code)
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	t.tell(shift.CheckFacts{Name: "check." + name, State: checkBad, Text: text}, shift.Fault{Code: code, Text: page.Says, Do: page.Do})
+	t.wrong(shift.CheckFacts{Name: "check." + name, State: checkBad, Text: text}, code)
+}
+
+// wrong tells a line with the code whose page says what to do about it.
+func (t selfTest) wrong(line shift.CheckFacts, code fault.Code) {
+	page, _ := fault.Lookup(code)
+	t.tell(line, shift.Fault{Code: code, Text: page.Says, Do: page.Do})
 }
 
 func (t selfTest) database(ctx context.Context) {
@@ -106,9 +112,9 @@ func (t selfTest) synced(took time.Duration) {
 // that seals keys, and that the files of the job are still what was loaded.
 func (t selfTest) keysAndImages(context.Context) {
 	if err := errors.Join(flashcrypt.SelfTest(), secureboot.SelfTest()); err != nil {
-		t.bad("simulator", fault.Internal, err)
+		t.bad("algorithms", fault.Internal, err)
 	} else {
-		t.line("simulator", checkOK, "")
+		t.line("algorithms", checkOK, "")
 	}
 	if _, err := keys.LoadIdentity(t.profile.Keys.Identity); err != nil {
 		t.bad("keys", fault.KeySafety, err)
@@ -161,7 +167,8 @@ func (t selfTest) people(ctx context.Context) {
 	t.line("people", checkOK, "%d", len(list))
 }
 
-// ports opens the port of every slot once. A port that is busy belongs to a slot
+// ports opens the port of every slot once. Where one does not open, the line works with
+// the others: that is bad only where none does. A port that is busy belongs to a slot
 // that is being looked at. One of another machine is not tried: its server may reset
 // the unit whenever somebody comes or goes, and lets nobody in while the slot is in use.
 func (t selfTest) ports(ctx context.Context) {
@@ -170,21 +177,28 @@ func (t selfTest) ports(ctx context.Context) {
 		return
 	}
 	slots := slices.DeleteFunc(slices.Clone(t.slots), func(s floor.Slot) bool { return isRemote(s.Port) })
-	var missing []string
+	var missing []int
+	var why error // of the first
 	for i, err := range tryPorts(ctx, slots) {
 		s := slots[i]
 		switch {
 		case err == nil, errors.Is(err, esptool.ErrPortBusy):
 		case isVirtual(s.Port) && errors.Is(err, fs.ErrNotExist):
 		default:
-			missing = append(missing, fmt.Sprint(s.Number))
+			missing = append(missing, s.Number)
+			why = cmp.Or(why, err)
 		}
 	}
-	if len(missing) > 0 {
-		t.line("ports", checkWarn, "%s", strings.Join(missing, " "))
+	state := checkWarn
+	switch len(missing) {
+	case 0:
+		t.line("ports", checkOK, "%d", len(slots))
 		return
+	case len(t.slots):
+		state = checkBad
 	}
-	t.line("ports", checkOK, "%d", len(slots))
+	text := "port does not open: slot " + strings.Trim(strings.ReplaceAll(fmt.Sprint(missing), " ", ", "), "[]")
+	t.wrong(shift.CheckFacts{Name: "check.ports", State: state, Text: text, Slots: missing}, fault.CodeOf(flow.AsFault(why, fault.PortMissing)))
 }
 
 // tryPorts opens the port of every slot once and closes it again, all at the same time:
@@ -217,7 +231,7 @@ func (t selfTest) scanner(ctx context.Context) {
 	case err == nil:
 		_ = port.Close()
 	case !errors.Is(err, esptool.ErrPortBusy):
-		t.line("scanner", checkBad, "%s", device)
+		t.wrong(shift.CheckFacts{Name: "check.scanner", State: checkBad, Text: device}, fault.CodeOf(flow.AsFault(err, fault.PortMissing)))
 		return
 	}
 	t.line("scanner", checkOK, "%s", device)

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"provision/internal/fault"
 	"provision/internal/shift"
 	"provision/internal/station"
 )
@@ -34,7 +35,7 @@ func openPTY(t *testing.T) (far *os.File, device string) {
 }
 
 // TestSelfTestOfTheScanner: whatever names a port names a scanner, and one that is
-// being read is there.
+// being read is there. One that is not has a code, which says what to do.
 func TestSelfTestOfTheScanner(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -55,14 +56,18 @@ func TestSelfTestOfTheScanner(t *testing.T) {
 	check := func(device, want string) {
 		t.Helper()
 		var told []shift.CheckFacts
+		var why []shift.Fault
 		test := selfTest{profile: &station.Profile{Scanner: station.Scanner{Device: device}}}
-		test.tell = func(line shift.CheckFacts, _ ...shift.Fault) { told = append(told, line) }
+		test.tell = func(line shift.CheckFacts, faults ...shift.Fault) { told, why = append(told, line), faults }
 		test.scanner(t.Context())
 		if want == "" && len(told) == 0 {
 			return
 		}
 		if len(told) != 1 || !reflect.DeepEqual(told[0], shift.CheckFacts{Name: "check.scanner", State: want, Text: device}) {
 			t.Errorf("%q: %+v, want %s", device, told, want)
+		}
+		if code := len(why) == 1 && why[0].Code == fault.PortMissing && why[0].Do != ""; code != (want == checkBad) {
+			t.Errorf("%q is %s: %+v", device, want, why)
 		}
 	}
 	check("", "")

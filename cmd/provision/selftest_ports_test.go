@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"provision/internal/esptool"
+	"provision/internal/fault"
 	"provision/internal/floor"
 	"provision/internal/shift"
 	"provision/internal/simulator"
 )
 
-// TestSelfTestOfPorts: a port of another machine is left alone, and not counted.
+// TestSelfTestOfPorts: a port that does not open is a warning with its code, and bad where
+// no other opens. A port of another machine is left alone, and not counted.
 func TestSelfTestOfPorts(t *testing.T) {
 	slot := func(number int, port string, err error) floor.Slot {
 		return floor.Slot{Number: number, Port: port, Open: func(context.Context) (esptool.Port, error) {
@@ -24,19 +26,29 @@ func TestSelfTestOfPorts(t *testing.T) {
 			return simulator.New(simulator.DefaultConfig()), nil
 		}}
 	}
+	missing := esptool.ErrPortMissing
 	for _, c := range []struct {
 		slots []floor.Slot
-		state string
-		text  string
+		want  shift.CheckFacts
+		code  fault.Code
 	}{
-		{[]floor.Slot{slot(1, "/dev/ttyUSB0", nil), slot(2, "rfc2217://jig:4000", nil), slot(3, "COM3", esptool.ErrPortBusy)}, checkOK, "2"},
-		{[]floor.Slot{slot(1, "rfc2217://jig:4000", nil), slot(2, "/dev/ttyUSB0", esptool.ErrPortMissing)}, checkWarn, "2"},
+		{[]floor.Slot{slot(1, "/dev/ttyUSB0", nil), slot(2, "rfc2217://jig:4000", nil), slot(3, "COM3", esptool.ErrPortBusy)}, shift.CheckFacts{State: checkOK, Text: "2"}, ""},
+		{[]floor.Slot{slot(1, "rfc2217://jig:4000", nil), slot(2, "/dev/ttyUSB0", missing)}, shift.CheckFacts{State: checkWarn, Text: "port does not open: slot 2", Slots: []int{2}}, fault.PortMissing},
+		{[]floor.Slot{slot(1, "COM3", nil), slot(2, "COM4", esptool.ErrPortPermission), slot(5, "COM5", missing)}, shift.CheckFacts{State: checkWarn, Text: "port does not open: slot 2, 5", Slots: []int{2, 5}}, fault.PortNotPermitted},
+		{[]floor.Slot{slot(1, "COM3", missing)}, shift.CheckFacts{State: checkBad, Text: "port does not open: slot 1", Slots: []int{1}}, fault.PortMissing},
 	} {
 		var told []shift.CheckFacts
-		test := selfTest{slots: c.slots, tell: func(line shift.CheckFacts, _ ...shift.Fault) { told = append(told, line) }}
+		var code fault.Code
+		test := selfTest{slots: c.slots, tell: func(line shift.CheckFacts, why ...shift.Fault) {
+			told = append(told, line)
+			for _, f := range why {
+				code = f.Code
+			}
+		}}
 		test.ports(t.Context())
-		if len(told) != 1 || !reflect.DeepEqual(told[0], shift.CheckFacts{Name: "check.ports", State: c.state, Text: c.text}) {
-			t.Errorf("%+v, want %s %s", told, c.state, c.text)
+		c.want.Name = "check.ports"
+		if len(told) != 1 || !reflect.DeepEqual(told[0], c.want) || code != c.code {
+			t.Errorf("%+v %s, want %+v %s", told, code, c.want, c.code)
 		}
 	}
 }

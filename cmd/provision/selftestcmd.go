@@ -22,7 +22,8 @@ func (a *app) selfTestOnly() *cobra.Command {
 		Long: `Check a station as its screen does when it starts: that records can be written and
 reach the disk, space, clock, the station's keys, the job's files and their signer,
 the ports of all slots, scanner and printer; and tell of units that are unfinished.
-No unit is touched. Exit 0: nothing is wrong. 3: something is.`,
+No unit is touched. Exit 3: something is bad. 0: nothing is; a port that does not open,
+while others do, is only a warning.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := stationProfile(args[0], db)
@@ -61,7 +62,7 @@ No unit is touched. Exit 0: nothing is wrong. 3: something is.`,
 // checkTeller is told each line of a self-test.
 type checkTeller func(shift.CheckFacts, ...shift.Fault)
 
-// tellChecks prints the lines of a self-test as they come. What is wrong decides the
+// tellChecks prints the lines of a self-test as they come. What is bad decides the
 // exit code.
 func (a *app) tellChecks(words *catalog.Catalog, test func(checkTeller)) error {
 	bad := false
@@ -86,7 +87,7 @@ func (a *app) tellChecks(words *catalog.Catalog, test func(checkTeller)) error {
 		if words.Has(name) {
 			name = words.Text(name)
 		}
-		if words.Has(c.Name+"_do") && c.State != checkOK {
+		if words.Has(c.Name+"_do") && c.State != checkOK && code == "" {
 			do = words.Text(c.Name + "_do")
 		}
 		fmt.Fprintf(a.out, "%-4s  %-22s %s\n", strings.ToUpper(c.State), name, strings.Join(notEmpty(string(code), c.Text), "  "))

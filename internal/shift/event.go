@@ -59,7 +59,7 @@ const (
 	LabelClosed   = "label.closed"  // it was scanned and is the right one
 	LabelWrong    = "label.wrong"   // Code, Text, Do
 	CountsMade    = "counts"
-	CheckLine     = "check.line" // one line of the self-test
+	CheckLine     = "check.line" // one line of the self-test; Code, Text, Do: what is wrong
 	CheckEnded    = "check.ended"
 	MachineState  = "machine.state" // the scanner, the printer or the disk is otherwise than before
 	PageShown     = "page.shown"    // an answer: a record, a history, a detail page
@@ -164,7 +164,10 @@ type SlotCounts struct {
 type CheckFacts struct {
 	Name  string `json:"name"`  // key of the catalogue: "check.database"
 	State string `json:"state"` // "ok", "warn", "bad"
-	Text  string `json:"text"`  // a figure: "fsync 3 ms", "120 GB"
+	Text  string `json:"text"`  // a figure, "3 ms", "120 GB"; or what is wrong
+
+	// Slots are those whose port does not open.
+	Slots []int `json:"slots,omitempty"`
 
 	// Units are those that the line is about, each with its one next action.
 	Units []flow.Outlook `json:"units,omitempty"`

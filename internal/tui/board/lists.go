@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The screen's own pages: the counters, the self-test, the keys.
+// The screen's own pages: the counters, the keys. The self-test is in check.go.
 
 // counterLines are the counters of the shift and of each slot.
 func (p painter) counterLines(w int) []line {
@@ -59,39 +59,6 @@ func trend(runs string) line {
 		l = append(l, span{st: st, text: string(r)})
 	}
 	return l
-}
-
-// checkLines is the self-test, a line for each thing as it comes, what came of all,
-// and the units that somebody has to see to.
-func (p painter) checkLines(w int) []line {
-	out := append(wrapped(bold, p.tx.Text("selftest.title"), w), nil)
-	bad, warn := 0, 0
-	for _, c := range p.checks {
-		mark, st := "✓", plain
-		switch c.State {
-		case "warn":
-			mark, st, warn = "!", amber|bold, warn+1
-		case "bad":
-			mark, st, bad = "✗", amber|bold|inverse, bad+1
-		}
-		if p.lk.ascii {
-			mark = map[string]string{"✓": "v", "!": "!", "✗": "x"}[mark]
-		}
-		out = append(out, line{{st: st, text: " " + mark + " "}, {st: st &^ inverse, text: " " + fill(p.word(c.Name), 26)}, {st: plain, text: " " + c.Text}})
-		if do := c.Name + "_do"; c.State != "ok" && p.tx.Has(do) {
-			out = append(out, wrapped(dim, "     "+p.tx.Text(do), w)...)
-		}
-	}
-	out = append(out, nil)
-	switch {
-	case !p.tested:
-		out = append(out, wrapped(dim, p.tx.Text("selftest.running"), w)...)
-	case bad+warn == 0:
-		out = append(out, wrapped(bold, p.tx.Text("selftest.good"), w)...)
-	default:
-		out = append(out, wrapped(bold, p.tx.Text("selftest.found", "bad", strconv.Itoa(bad), "warn", strconv.Itoa(warn)), w)...)
-	}
-	return append(out, p.unfinishedLines(w)...)
 }
 
 // helpLines are all keys and command barcodes, and who may use them.

@@ -47,7 +47,7 @@ type model struct {
 	refuse bool               // the PIN before was wrong
 	choice *shift.Choice
 	page   *shift.Page
-	checks []shift.CheckFacts
+	checks []check
 	tested bool // the self-test is over
 
 	hand          // what the person at the keyboard is doing

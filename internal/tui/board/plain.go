@@ -46,15 +46,7 @@ func sentences(before model, p painter, ev shift.Event) []string {
 		return p.choiceSentences()
 	case shift.CheckLine:
 		if ev.Check != nil {
-			out := p.tx.Text("plain.check", "name", p.word(ev.Check.Name), "state", p.tx.Text("plain."+ev.Check.State))
-			said := []string{strings.TrimSpace(out + " " + ev.Check.Text)}
-			if do := ev.Check.Name + "_do"; ev.Check.State != "ok" && p.tx.Has(do) {
-				said = append(said, p.tx.Text(do))
-			}
-			for _, u := range ev.Check.Units {
-				said = append(said, unitName(u)+": "+p.outlook(u))
-			}
-			return said
+			return p.checkSentences(check{*ev.Check, ev.Code})
 		}
 	case shift.MachineState:
 		return p.machineSentences(before, ev)
@@ -72,6 +64,19 @@ func sentences(before model, p painter, ev shift.Event) []string {
 		return out
 	}
 	return p.slotSentences(before, ev)
+}
+
+// checkSentences are a line of the self-test, what to do about it, and its units.
+func (p painter) checkSentences(c check) []string {
+	head := p.tx.Text("plain.check", "name", p.word(c.Name), "state", p.tx.Text("plain."+c.State))
+	said := []string{strings.TrimSpace(head + " " + p.checkText(c))}
+	if do := p.checkAdvice(c); do != "" {
+		said = append(said, do)
+	}
+	for _, u := range c.Units {
+		said = append(said, unitName(u)+": "+p.outlook(u))
+	}
+	return said
 }
 
 // slotSentences tell a new state of a slot, and otherwise what is worth a line.

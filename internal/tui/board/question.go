@@ -92,7 +92,7 @@ func (m model) addCheck(ev shift.Event) model {
 		m.checks, m.tested = nil, false
 	}
 	if len(m.checks) < mostChecks {
-		m.checks = append(m.checks[:len(m.checks):len(m.checks)], *ev.Check)
+		m.checks = append(m.checks[:len(m.checks):len(m.checks)], check{*ev.Check, ev.Code})
 	}
 	if m.wanted || m.atWork() == 0 || ev.Check.State == "bad" {
 		m.view, m.touched = checkView, m.now
@@ -110,5 +110,5 @@ func (m model) giveWay(st shift.State) model {
 
 // complains reports whether the self-test found anything.
 func (m model) complains() bool {
-	return slices.ContainsFunc(m.checks, func(c shift.CheckFacts) bool { return c.State != "ok" })
+	return slices.ContainsFunc(m.checks, func(c check) bool { return c.State != "ok" })
 }
