@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -183,7 +182,7 @@ func (t selfTest) ports(ctx context.Context) {
 		s := slots[i]
 		switch {
 		case err == nil, errors.Is(err, esptool.ErrPortBusy):
-		case isVirtual(s.Port) && errors.Is(err, fs.ErrNotExist):
+		case isVirtual(s.Port) && errors.Is(err, esptool.ErrPortMissing): // made blank with the first run
 		default:
 			missing = append(missing, s.Number)
 			why = cmp.Or(why, err)

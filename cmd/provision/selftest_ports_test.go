@@ -35,6 +35,7 @@ func TestSelfTestOfPorts(t *testing.T) {
 		{[]floor.Slot{slot(1, "/dev/ttyUSB0", nil), slot(2, "rfc2217://jig:4000", nil), slot(3, "COM3", esptool.ErrPortBusy)}, shift.CheckFacts{State: checkOK, Text: "2"}, ""},
 		{[]floor.Slot{slot(1, "rfc2217://jig:4000", nil), slot(2, "/dev/ttyUSB0", missing)}, shift.CheckFacts{State: checkWarn, Text: "port does not open: slot 2", Slots: []int{2}}, fault.PortMissing},
 		{[]floor.Slot{slot(1, "COM3", nil), slot(2, "COM4", esptool.ErrPortPermission), slot(5, "COM5", missing)}, shift.CheckFacts{State: checkWarn, Text: "port does not open: slot 2, 5", Slots: []int{2, 5}}, fault.PortNotPermitted},
+		{[]floor.Slot{slot(1, "sim:one", missing), slot(2, "COM3", nil)}, shift.CheckFacts{State: checkOK, Text: "2"}, ""}, // the first run makes it
 		{[]floor.Slot{slot(1, "COM3", missing)}, shift.CheckFacts{State: checkBad, Text: "port does not open: slot 1", Slots: []int{1}}, fault.PortMissing},
 	} {
 		var told []shift.CheckFacts
