@@ -188,7 +188,7 @@ func (a *app) portAllowed(p *station.Profile, f runFlags) error {
 		return nil
 	}
 	return fault.New(fault.NotArmed, "", fmt.Errorf(
-		"%s is not armed, and this would burn fuses on %s for ever: look with --dry-run, then say --yes, or armed = true in [station]", p.Path, f.port))
+		"%s is not armed, and this would burn fuses on %s for ever: look with provision run --dry-run, then say --yes, or armed = true in [station]", p.Path, f.port))
 }
 
 // blankVirtualChip makes the chip behind sim:NAME the first time it is used, and
