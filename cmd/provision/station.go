@@ -29,7 +29,7 @@ Exit 0: it can be used. 1: a file is not fit for it. 2: the profile itself is wr
 			p, err := loadProfile(args[0])
 			if err != nil {
 				if a.json {
-					_ = a.emit(map[string]any{"kind": "profile.checked", "profile": args[0], "ok": false, "problems": []string{err.Error()}})
+					_ = a.emit(profileChecked{Kind: "profile.checked", Profile: args[0], Problems: loadProblems(args[0], err)})
 				}
 				return err
 			}
@@ -86,30 +86,54 @@ func ownRecipient(p *station.Profile, id keys.Identity) error {
 	return nil
 }
 
+// profileChecked is what station check finds. A profile that cannot be loaded has
+// problems and nothing else.
+type profileChecked struct {
+	Kind         string           `json:"kind"`
+	Profile      string           `json:"profile"`
+	OK           bool             `json:"ok"`
+	Consequences []consequence    `json:"consequences,omitempty"`
+	Warnings     []string         `json:"warnings,omitempty"`
+	Problems     []profileProblem `json:"problems,omitempty"`
+}
+
+type consequence struct {
+	Permanent bool   `json:"permanent"`
+	Key       string `json:"key"`
+	Text      string `json:"text"`
+}
+
+type profileProblem struct {
+	Code fault.Code `json:"code"`
+	File string     `json:"file,omitempty"`
+	Text string     `json:"text"`
+}
+
+// loadProblems are what is wrong with a profile that cannot be loaded.
+func loadProblems(path string, err error) []profileProblem {
+	code := fault.CodeOf(err)
+	var invalid station.Invalid
+	if !errors.As(err, &invalid) {
+		var f *fault.Fault
+		if errors.As(err, &f) && f.Cause != nil {
+			err = f.Cause
+		}
+		return []profileProblem{{code, path, oneLine(err)}}
+	}
+	var out []profileProblem
+	for _, p := range invalid {
+		out = append(out, profileProblem{code, p.File, p.Error()})
+	}
+	return out
+}
+
 func (a *app) checkedJSON(p *station.Profile, j *job.Job, problems job.Problems) error {
-	type consequence struct {
-		Permanent bool   `json:"permanent"`
-		Key       string `json:"key"`
-		Text      string `json:"text"`
-	}
-	type problem struct {
-		Code fault.Code `json:"code"`
-		File string     `json:"file,omitempty"`
-		Text string     `json:"text"`
-	}
-	out := struct {
-		Kind         string        `json:"kind"`
-		Profile      string        `json:"profile"`
-		OK           bool          `json:"ok"`
-		Consequences []consequence `json:"consequences"`
-		Warnings     []string      `json:"warnings,omitempty"`
-		Problems     []problem     `json:"problems,omitempty"`
-	}{Kind: "profile.checked", Profile: p.Path, OK: len(problems) == 0}
+	out := profileChecked{Kind: "profile.checked", Profile: p.Path, OK: len(problems) == 0}
 	for _, c := range p.Explain() {
 		out.Consequences = append(out.Consequences, consequence(c))
 	}
 	for _, x := range problems {
-		out.Problems = append(out.Problems, problem{x.Code, x.File, x.Text})
+		out.Problems = append(out.Problems, profileProblem{x.Code, x.File, x.Text})
 	}
 	if j != nil {
 		out.Warnings = j.Warnings

@@ -66,7 +66,7 @@ func (r *resolver) ota(d *document) OTA {
 func (r *resolver) combinations(d *document, p *Profile) {
 	if d.SecureBoot.Version != nil && d.FlashEncryption.Mode != nil && p.SecureBoot.Version == 0 && !p.FlashEncryption.Enabled {
 		r.add(ErrConflict, "secure_boot.version",
-			`is 0 and flash_encryption.mode is "off": this profile would secure nothing; use flash write to put plain images on a board`)
+			`is 0 and flash_encryption.mode is "off": this profile would secure nothing; enable one of the two, or use esptool to put plain images on a board`)
 	}
 	if p.Link.Reset == ResetNone && p.BootCheck != nil {
 		r.add(ErrConflict, "boot_check",
