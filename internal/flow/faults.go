@@ -44,7 +44,6 @@ var codes = []struct {
 	{esptool.ErrFlashSize, fault.FlashSize},
 	{errNotAtDoor, fault.StillOpen},
 	{errStillOpen, fault.StillOpen},
-	{errOtherCause, fault.Contradictory},
 	{errSeenOpen, fault.Contradictory},
 	{errUnseen, fault.BadProfile},
 	{errFlash, fault.FlashSize},

@@ -57,7 +57,8 @@ func (r *runner) atTheDoor(ctx context.Context) error {
 		return errComplete
 	}
 	if unit.State == records.StateParked && unit.ParkCode != string(fault.DownloadDisabled) {
-		return fmt.Errorf("%w: %s %s", errOtherCause, unit.ParkCode, unit.ParkReason)
+		return fault.New(fault.Code(unit.ParkCode), "", fmt.Errorf(
+			"%w: %s (provision release %s --person NAME --reason TEXT when a person has decided)", errOtherCause, unit.ParkReason, unit.Serial))
 	}
 	burns, err := r.cfg.Records.Burns(ctx, unit.ID)
 	if err != nil {

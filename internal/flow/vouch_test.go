@@ -86,7 +86,7 @@ func TestVouchRefuses(t *testing.T) {
 			r := cutAtTheDoor(t, true)
 			check(t, r.store.Park(t.Context(), records.Parking{MAC: r.mac(), Code: string(fault.SetAside), Reason: "dropped", At: r.config().Now()}))
 			return r
-		}, fault.Contradictory},
+		}, fault.SetAside},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -117,7 +117,7 @@ func TestVouchKeepsWhatWasSeen(t *testing.T) {
 		if u := r.unit(); u.ParkCode != string(fault.ReadBack) {
 			t.Errorf("it is set aside for %s %q", u.ParkCode, u.ParkReason)
 		}
-		r.mustNotVouch(fault.Contradictory)
+		r.mustNotVouch(fault.ReadBack)
 		check(t, r.store.Release(t.Context(), records.Release{MAC: r.mac(), Person: "lead", Reason: "try again", At: time.Now()}))
 		r.mustNotVouch(fault.Contradictory)
 	})
