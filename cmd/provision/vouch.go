@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -24,18 +25,12 @@ check; which unit it is, it cannot say any more: whoever vouches for it, and how
 know, stays on record. Nothing is written to the unit.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if v.Person == "" || v.Reason == "" {
-				return usagef("who says that it is this unit, and how do they know? say --person and --reason")
-			}
 			f.serial, f.operator, f.yes = strings.TrimSpace(args[0]), v.Person, true // nothing is burnt
-			cfg, closeAll, err := a.prepare(cmd.Context(), &f)
+			cfg, closeAll, err := a.prepareVouch(cmd.Context(), &f, v)
 			if err != nil {
-				return err
+				return a.refused(f, err)
 			}
 			defer closeAll()
-			if _, err := f.store.UnitBySerial(cmd.Context(), f.serial); errors.Is(err, records.ErrNotFound) {
-				return nothingAbout(f.store, f.serial)
-			}
 			show := a.newShow("provision vouch   "+f.serial+"   "+f.port, false)
 			cfg.Sink = show.sink
 			a.judged = true
@@ -51,4 +46,21 @@ know, stays on record. Nothing is written to the unit.`,
 	fl.StringVar(&v.Person, "person", systemUser(), "who says that it is this unit")
 	fl.StringVar(&v.Reason, "reason", "", "how they know: its label, where it sat")
 	return cmd
+}
+
+// prepareVouch is prepare for a unit that has to be on record, by somebody who stands
+// for it.
+func (a *app) prepareVouch(ctx context.Context, f *runFlags, v flow.Voucher) (flow.Config, func(), error) {
+	if v.Person == "" || v.Reason == "" {
+		return flow.Config{}, nil, usagef("who says that it is this unit, and how do they know? say --person and --reason")
+	}
+	cfg, closeAll, err := a.prepare(ctx, f)
+	if err != nil {
+		return flow.Config{}, nil, err
+	}
+	if _, err := f.store.UnitBySerial(ctx, f.serial); errors.Is(err, records.ErrNotFound) {
+		closeAll()
+		return flow.Config{}, nil, nothingAbout(f.store, f.serial)
+	}
+	return cfg, closeAll, nil
 }
