@@ -51,20 +51,32 @@ func (a *app) status() *cobra.Command {
 }
 
 // known looks a MAC up in the records, where there are any.
-func (a *app) known(ctx context.Context, d dbFlags) func(mac string) (*records.Unit, error) {
-	return func(mac string) (*records.Unit, error) {
+func (a *app) known(ctx context.Context, d dbFlags) func(mac string) (flow.OnRecord, error) {
+	return func(mac string) (flow.OnRecord, error) {
 		store, err := d.open(ctx)
 		if errors.Is(err, errNoRecords) {
-			return nil, nil // no records were named, and none are here
+			return flow.OnRecord{}, nil // no records were named, and none are here
 		}
 		if err != nil {
-			return nil, err
+			return flow.OnRecord{}, err
 		}
 		defer store.Close()
-		u, err := store.UnitByMAC(ctx, mac)
-		if errors.Is(err, records.ErrNotFound) {
-			return nil, nil
-		}
-		return &u, err
+		return onRecord(ctx, store, mac)
 	}
+}
+
+func onRecord(ctx context.Context, store *records.Store, mac string) (known flow.OnRecord, err error) {
+	switch u, err := store.UnitByMAC(ctx, mac); {
+	case err == nil:
+		known.Unit = &u
+	case !errors.Is(err, records.ErrNotFound):
+		return known, err
+	}
+	switch p, err := store.ParkingOf(ctx, mac); {
+	case err == nil:
+		known.Parked = &p
+	case !errors.Is(err, records.ErrNotParked):
+		return known, err
+	}
+	return known, nil
 }

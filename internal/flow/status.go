@@ -29,9 +29,15 @@ var statusFields = []string{
 	"JTAG_DISABLE", "CONSOLE_DEBUG_DISABLE", "DISABLE_DL_ENCRYPT", "DISABLE_DL_DECRYPT", "DISABLE_DL_CACHE", "UART_DOWNLOAD_DIS",
 }
 
-// Inspect reads a chip and writes nothing. known looks its MAC up in the records
-// and returns nil where it is not known.
-func Inspect(ctx context.Context, dev *esptool.Device, known func(mac string) (*records.Unit, error)) (Status, error) {
+// OnRecord is what the records know of a MAC. A part may be parked before it is a unit:
+// by a person who was warned of it, or for having failed too often.
+type OnRecord struct {
+	Unit   *records.Unit    // nil: it was never begun
+	Parked *records.Parking // nil: it is not parked
+}
+
+// Inspect reads a chip and writes nothing. known looks its MAC up in the records.
+func Inspect(ctx context.Context, dev *esptool.Device, known func(mac string) (OnRecord, error)) (Status, error) {
 	const step = "status"
 	r := &runner{dev: dev}
 	var err error
@@ -58,39 +64,48 @@ func Inspect(ctx context.Context, dev *esptool.Device, known func(mac string) (*
 			}
 		}
 	}
-	unit, err := known(r.mac)
+	record, err := known(r.mac)
 	if err != nil {
 		return Status{}, asFault(step, err, fault.Database)
 	}
-	r.judgeStatus(&s, unit)
+	r.judgeStatus(&s, record)
 	return s, nil
 }
 
 // judgeStatus says what the chip is to us, and the one next step.
-func (r *runner) judgeStatus(s *Status, unit *records.Unit) {
+func (r *runner) judgeStatus(s *Status, record OnRecord) {
+	unit := record.Unit
 	v := efuse.Classify(r.words, efuse.Expectation{Goal: efuse.Goal{Revision: r.revision()}})
 	s.Class = v.Class.String()
 	if unit != nil {
 		s.Serial, s.State = unit.Serial, string(unit.State)
 	}
+	elsewhere := "put it aside, and search the other stations' records for " + s.MAC
 	switch {
 	case unit != nil && unit.State == records.StateComplete:
 		s.Class = efuse.OursComplete.String()
 		s.Verdict = fmt.Sprintf("Ours, complete as %s.", unit.Serial)
 		s.Next = "nothing; provision lookup " + unit.Serial + " tells its history"
 	case unit != nil && unit.State == records.StateParked:
-		s.Verdict = fmt.Sprintf("Ours, %s, parked: %s", unit.Serial, unit.ParkReason)
+		s.Verdict = fmt.Sprintf("Ours, %s, parked (%s): %s", unit.Serial, unit.ParkCode, unit.ParkReason)
 		s.Next = "a person decides: provision release " + unit.Serial + " --person NAME --reason TEXT"
 	case unit != nil:
 		s.Class = efuse.OursPartial.String()
 		s.Verdict = fmt.Sprintf("Ours, begun as %s and not finished.", unit.Serial)
 		s.Next = "run it again with the profile it was begun with"
+	case record.Parked != nil:
+		s.State = string(records.StateParked)
+		s.Verdict = fmt.Sprintf("Parked (%s): %s", record.Parked.Code, record.Parked.Reason)
+		s.Next = "a person decides: provision release " + s.MAC + " --person NAME --reason TEXT"
+		if v.Class == efuse.ForeignSecured { // a release changes no fuse
+			s.Next = elsewhere
+		}
 	case v.Class == efuse.Virgin:
 		s.Verdict = "Blank: " + v.Reason
 		s.Next = "provision run --station FILE --port PORT --serial SERIAL"
 	case v.Class == efuse.ForeignSecured:
 		s.Verdict = v.Reason
-		s.Next = "put it aside, and search the other stations' records for " + s.MAC
+		s.Next = elsewhere
 	default:
 		s.Verdict = v.Reason
 		s.Next = "put it aside: it cannot be provisioned"
