@@ -84,16 +84,30 @@ func outlook(u records.Unit, burns []records.Burn) Outlook {
 	switch {
 	case u.State == records.StateParked:
 		o.Stands = u.ParkReason
-		page, _ := fault.Lookup(fault.Code(u.ParkCode))
-		if fault.Code(u.ParkCode) == fault.DownloadDisabled && atDoor(burns) == nil {
-			o.Next = fmt.Sprintf("start it: when it is seen to run and its label says %s, provision vouch %s --station FILE --port PORT --person NAME --reason TEXT", u.Serial, u.Serial)
-			break
-		}
-		o.Next = fmt.Sprintf("%s To let it go on: provision release %s --person NAME --reason TEXT", cmp.Or(page.Do, "A person decides."), u.MAC)
+		o.Next = parkedNext(u, burns)
 	case last.Step == closeDownload:
-		o.Next = "put it in with its serial number: if it is closed already (E108), it is set aside for a person"
+		o.Next = fmt.Sprintf("run it with its serial number (provision run --station FILE --port PORT --serial %s); "+
+			"if it is closed already (E108), provision vouch %s completes it", u.Serial, u.Serial)
 	default:
 		o.Next = "put it in again: its fuses and flash are read, and what is missing is done, under the same number and keys"
 	}
 	return o
+}
+
+// parkedNext is what to do with a parked unit with those burns on record. A release is
+// advised where it can help.
+func parkedNext(u records.Unit, burns []records.Burn) string {
+	code := fault.Code(u.ParkCode)
+	page, _ := fault.Lookup(code)
+	switch code {
+	case fault.DownloadDisabled:
+		if atDoor(burns) == nil {
+			return fmt.Sprintf("start it: when it is seen to run and its label says %s, provision vouch %s --station FILE --port PORT --person NAME --reason TEXT", u.Serial, u.Serial)
+		}
+	case fault.ReadBack, fault.LockMissing, fault.CannotBurn: // bad fuses: the page says that it is not to be tried again
+		return page.Do
+	case fault.Contradictory, fault.KeyUncertain: // the next run would find the same
+		return page.Do + " A release changes no fuse: keep it for the engineer, or scrap it."
+	}
+	return fmt.Sprintf("%s To let it go on: provision release %s --person NAME --reason TEXT", cmp.Or(page.Do, "A person decides."), u.MAC)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"provision/internal/fault"
 	"provision/internal/flow"
 	"provision/internal/records"
 	"provision/internal/simulator"
@@ -26,7 +27,7 @@ func TestUnfinished(t *testing.T) {
 		next   string
 	}{
 		{"cut in a burn", 5, 0, "", records.StateOpen, `cut inside "read-protect BLOCK2"`, "put it in again"},
-		{"cut at the door", 12, 0, "", records.StateOpen, `cut inside "burn UART_DOWNLOAD_DIS"`, "with its serial number"},
+		{"cut at the door", 12, 0, "", records.StateOpen, `cut inside "burn UART_DOWNLOAD_DIS"`, "provision run --station FILE --port PORT --serial SN-0001"},
 		{"closed, not recorded", 12, 1, "PARK", records.StateParked, "was to be closed and was cut before that was recorded", "provision vouch SN-0001 "},
 		{"finished since", 5, 0, "PASS", "", "", ""},
 	} {
@@ -62,6 +63,39 @@ func TestUnfinished(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestReleaseIsAdvisedWhereItHelps: a unit that is parked for its fuses stays what it is,
+// whoever releases it.
+func TestReleaseIsAdvisedWhereItHelps(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, release)
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t, release, j, simulator.WithFaults(simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: 5}}}))
+		r.run()
+		for _, c := range []struct {
+			code    fault.Code
+			advised bool
+			next    string
+		}{
+			{fault.ReadBack, false, "red bin"},
+			{fault.LockMissing, false, "red bin"},
+			{fault.Contradictory, false, "A release changes no fuse"},
+			{fault.KeyUncertain, false, "A release changes no fuse"},
+			{fault.CannotBurn, false, "red bin"},
+			{fault.SetAside, true, "for the lead"},
+			{fault.FailedTooOften, true, "for the lead"},
+			{fault.BootRefused, true, "its keys are still held"},
+		} {
+			check(t, r.store.Park(t.Context(), records.Parking{MAC: r.mac(), Code: string(c.code), Reason: "it", At: r.config().Now()}))
+			found, err := flow.Unfinished(t.Context(), r.store)
+			check(t, err)
+			if len(found) != 1 || strings.Contains(found[0].Next, "provision release") != c.advised || !strings.Contains(found[0].Next, c.next) {
+				t.Errorf("%s: told of %+v", c.code, found)
+			}
+			r.release()
+		}
+	})
 }
 
 // TestReturnIsNotUnfinished: a finished unit that came back and was set aside is not told
