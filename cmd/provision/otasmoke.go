@@ -50,8 +50,7 @@ func (s *smokeTest) sink(next func(flow.Event)) func(flow.Event) {
 				out["run"], out["serial"], out["mac"] = ev.Run, ev.Serial, ev.MAC
 				_ = s.app.emit(out) // nobody reading any more does not stop a unit's run
 			}
-			if s.failed() {
-				exit := fault.ExitFail
+			if exit := s.exit(); exit != fault.ExitOK {
 				ev.Exit = &exit
 			}
 		}
@@ -80,8 +79,16 @@ func (s *smokeTest) run() {
 	s.err = chip.Close()
 }
 
-func (s *smokeTest) failed() bool {
-	return s.done && (s.err != nil || s.result.Outcome != simulator.OTAAccepted)
+// exit is the program's, after a unit that passed: it is the station's fault when the
+// update could not be tried.
+func (s *smokeTest) exit() int {
+	switch {
+	case s.err != nil:
+		return fault.ExitError
+	case s.done && s.result.Outcome != simulator.OTAAccepted:
+		return fault.ExitFail
+	}
+	return fault.ExitOK
 }
 
 // conclude says how it went, and whether the program has to end with an exit code of
@@ -92,7 +99,7 @@ func (s *smokeTest) conclude() error {
 		return nil
 	case s.err != nil:
 		return fmt.Errorf("update a copy of the unit: %w", s.err)
-	case !s.failed():
+	case s.exit() == fault.ExitOK:
 		if !s.app.json {
 			fmt.Fprintf(s.app.out, "update  %s, on a copy of the unit: %s\n", s.path, updateOutcome(s.result))
 		}
