@@ -10,9 +10,3 @@ import _ "embed"
 //
 //go:embed demo.toml
 var Demo []byte
-
-// Example is line.example.toml: every key there is, with comments, as a start for
-// a new station.
-//
-//go:embed line.example.toml
-var Example []byte

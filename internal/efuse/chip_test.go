@@ -2,7 +2,7 @@ package efuse
 
 // blankChip is a fresh chip of revision v3.0 with a MAC.
 func blankChip() (w Words) {
-	w[0][1], w[0][2] = FactoryMACWords([6]byte{0x24, 0x0a, 0xc4, 0xa1, 0xb2, 0xc3})
+	w[0][1], w[0][2] = factoryMACWords([6]byte{0x24, 0x0a, 0xc4, 0xa1, 0xb2, 0xc3})
 	w[0][3] = 1 << 15
 	w[0][5] = 1 << 20
 	return w

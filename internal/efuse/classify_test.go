@@ -25,7 +25,7 @@ func TestClassify(t *testing.T) {
 		{name: "blank, known", want: Virgin},
 		{name: "WR_DIS 3 to 6 from the factory", change: word0(0x78), e: unknown, want: Virgin},
 		{name: "ROM BASIC off from the factory", change: func(w *Words) { w[0][6] |= 4 }, e: unknown, want: Virgin},
-		{name: "custom MAC frozen", change: func(w *Words) { w[0][0] |= 1 << 9; w[3] = CustomMACWords([6]byte{2}) }, e: unknown, want: Virgin},
+		{name: "custom MAC frozen", change: func(w *Words) { w[0][0] |= 1 << 9; w[3] = customMACWords([6]byte{2}) }, e: unknown, want: Virgin},
 		{name: "no goal, blank", e: func(e *Expectation) { *e = Expectation{} }, want: Virgin},
 		{name: "no goal, secured", change: full, e: func(e *Expectation) { *e = Expectation{} }, want: ForeignSecured},
 

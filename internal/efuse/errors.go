@@ -35,7 +35,6 @@ var (
 	ErrCrystal   = errors.New("no eFuse timing for this crystal")
 	ErrKeyLength = errors.New("key has the wrong length")
 	ErrWeakKey   = errors.New("key may not be used")
-	ErrEncoding  = errors.New("3/4 code check failed")
 	ErrMAC       = errors.New("factory MAC is invalid")
 	ErrRevision  = errors.New("chip revision bits are unknown")
 )

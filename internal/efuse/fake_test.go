@@ -192,7 +192,7 @@ func (f *fakeChip) reload() {
 	}
 	for b := 1; b < 4; b++ {
 		if seen[0][6]&3 == 1 {
-			data, _ := DecodeThreeQuarters(seen[b])
+			data, _ := decodeThreeQuarters(seen[b])
 			seen[b] = [8]uint32{}
 			for i, v := range data {
 				seen[b][i/4] |= uint32(v) << (i % 4 * 8)

@@ -142,17 +142,17 @@ func TestCryptCountText(t *testing.T) {
 
 func TestMAC(t *testing.T) {
 	good := [6]byte{0x24, 0x0a, 0xc4, 0x08, 0x99, 0x50}
-	if w1, w2 := FactoryMACWords(good); w1 != 0xC4089950 || w2 != 0x006F240A {
+	if w1, w2 := factoryMACWords(good); w1 != 0xC4089950 || w2 != 0x006F240A {
 		t.Errorf("words %08x %08x", w1, w2)
 	}
 	if got := MACCRC([6]byte{0xaa, 0xcd, 0xef, 1, 2, 3}); got != 0x56 {
 		t.Errorf("CRC %#x, want 0x56", got)
 	}
-	if got, want := CustomMACWords([6]byte{0xaa, 0xcd, 0xef, 1, 2, 3}), [8]uint32{0xEFCDAA56, 0x00030201, 5: 0x01000000}; got != want {
+	if got, want := customMACWords([6]byte{0xaa, 0xcd, 0xef, 1, 2, 3}), [8]uint32{0xEFCDAA56, 0x00030201, 5: 0x01000000}; got != want {
 		t.Errorf("custom MAC %08x, want %08x", got, want)
 	}
 	with := func(mac [6]byte, flip uint32) (w Words) {
-		w[0][1], w[0][2] = FactoryMACWords(mac)
+		w[0][1], w[0][2] = factoryMACWords(mac)
 		w[0][2] ^= flip
 		return w
 	}
@@ -198,17 +198,17 @@ func TestThreeQuarters(t *testing.T) {
 		data[i] = 0x37 - byte(i) // the key 20 21 .. 37 as its block holds it
 	}
 	want := [8]uint32{0x34353637, 0x4b013233, 0x2e2f3031, 0x4c012c2d, 0x28292a2b, 0x41012627, 0x22232425, 0x28012021}
-	words := EncodeThreeQuarters(data)
+	words := encodeThreeQuarters(data)
 	if words != want {
 		t.Errorf("encoded %08x, want %08x", words, want)
 	}
-	if got, err := DecodeThreeQuarters(words); err != nil || got != data {
+	if got, err := decodeThreeQuarters(words); err != nil || got != data {
 		t.Errorf("decoded %x, %v", got, err)
 	}
 	for bit := range 256 {
 		broken := words
 		broken[bit/32] ^= 1 << (bit % 32)
-		if _, err := DecodeThreeQuarters(broken); !errors.Is(err, ErrEncoding) {
+		if _, err := decodeThreeQuarters(broken); !errors.Is(err, errEncoding) {
 			t.Errorf("bit %d wrong: %v", bit, err)
 		}
 	}
@@ -223,7 +223,7 @@ func TestKeyWords(t *testing.T) {
 	if err != nil || words[0] != 0x1c1d1e1f || words[7] != 0x00010203 {
 		t.Errorf("words %08x, %v", words, err)
 	}
-	if d := DigestWords([32]byte(key)); d[0] != 0x03020100 || d[7] != 0x1f1e1d1c {
+	if d := digestWords([32]byte(key)); d[0] != 0x03020100 || d[7] != 0x1f1e1d1c {
 		t.Errorf("digest %08x", d)
 	}
 	for _, tc := range []struct {

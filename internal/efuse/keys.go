@@ -36,8 +36,7 @@ func (k KeyBlock) MarshalJSON() ([]byte, error) { return []byte(`"[secret]"`), n
 // KeyWords returns a flash encryption or Secure Boot V1 key as its block reads. key
 // is in the order AES and the key file use; the block holds it reversed, so that
 // word 0 is the last four bytes, big-endian. Under scheme 3/4 the key has 24 bytes
-// and words 6 and 7 are zero; what is stored is EncodeThreeQuarters of the block's
-// bytes. A key of another length is ErrKeyLength.
+// and words 6 and 7 are zero. A key of another length is ErrKeyLength.
 func KeyWords(key []byte, scheme Scheme) (words [8]uint32, err error) {
 	if n := scheme.KeyLen(); n == 0 || len(key) != n {
 		return words, fmt.Errorf("key of %d bytes, coding scheme %s takes %d: %w", len(key), scheme, n, ErrKeyLength)
@@ -46,13 +45,4 @@ func KeyWords(key []byte, scheme Scheme) (words [8]uint32, err error) {
 		words[i] = binary.BigEndian.Uint32(key[len(key)-4*i-4:])
 	}
 	return words, nil
-}
-
-// DigestWords returns a Secure Boot V2 public-key digest as BLOCK2 reads: byte 0 is
-// the low byte of word 0, not reversed.
-func DigestWords(digest [32]byte) (words [8]uint32) {
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint32(digest[4*i:])
-	}
-	return words
 }

@@ -45,23 +45,3 @@ type chipID [2]uint32
 
 // chip returns whose fuses w are.
 func (w Words) chip() chipID { return chipID{w[0][1], w[0][2]} }
-
-// FactoryMACWords returns words 1 and 2 of BLOCK0 for a factory MAC with its CRC:
-// what the chip maker burns.
-func FactoryMACWords(mac [6]byte) (word1, word2 uint32) {
-	return binary.BigEndian.Uint32(mac[2:]), uint32(MACCRC(mac))<<16 | uint32(binary.BigEndian.Uint16(mac[:2]))
-}
-
-// CustomMACWords returns BLOCK3 as it reads with a custom MAC: byte 0 the CRC, bytes
-// 1 to 6 the MAC in printed order, byte 23 the version, 1 (ESP-IDF,
-// esp_efuse_table.csv).
-func CustomMACWords(mac [6]byte) (words [8]uint32) {
-	var block [32]byte
-	block[0] = MACCRC(mac)
-	copy(block[1:], mac[:])
-	block[23] = 1
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint32(block[4*i:])
-	}
-	return words
-}

@@ -158,7 +158,7 @@ func (o tool) do(command, keyFile string) error {
 		if err != nil {
 			o.t.Fatal(err)
 		}
-		return o.burn(3, allBits, CustomMACWords([6]byte(raw)), plain)
+		return o.burn(3, allBits, customMACWords([6]byte(raw)), plain)
 	case "write_protect_efuse", "read_protect_efuse":
 		var bits [8]uint32
 		for _, name := range words[1:] {
@@ -214,7 +214,7 @@ func (o tool) burnKey(args []string, keyFile string) error {
 		protection |= readDisable(2)
 		want, err = KeyWords(key, have.Scheme())
 	case "secure_boot_v2":
-		want = DigestWords([32]byte(key))
+		want = digestWords([32]byte(key))
 	default:
 		o.t.Fatalf("unknown purpose %q", args[0])
 	}
@@ -237,5 +237,5 @@ func encodeWords(w [8]uint32) [8]uint32 {
 	for i := range 6 {
 		binary.LittleEndian.PutUint32(data[4*i:], w[i])
 	}
-	return EncodeThreeQuarters(data)
+	return encodeThreeQuarters(data)
 }

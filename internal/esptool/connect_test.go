@@ -207,7 +207,7 @@ func TestChangeBaudCauses(t *testing.T) {
 			t.Errorf("Reconnect after it: %v", err)
 		}
 		fixed := struct{ Port }{f}
-		d, err := Connect(context.Background(), fixed, Config{Baud: 921600})
+		d, err := Connect(context.Background(), fixed, Config{Bauds: []int{921600}})
 		if err != nil {
 			t.Fatalf("Connect to a port of fixed speed: %v", err)
 		}

@@ -59,7 +59,6 @@ func (systemClock) Sleep(ctx context.Context, d time.Duration) error {
 type Config struct {
 	Reset    ResetMode        // "" means ResetClassic
 	Bauds    []int            // speeds to try after SYNC, in order; none: stay at 115200
-	Baud     int              // the only speed to try, when Bauds is empty; 0: stay
 	Attempts int              // resets to try; 0 means 7; 3 s end it in any case
 	Clock    Clock            // nil: the system's
 	Trace    func(TraceEvent) // nil: none
@@ -135,9 +134,6 @@ func newDevice(port Port, cfg Config) *Device {
 	}
 	if d.cfg.Attempts <= 0 {
 		d.cfg.Attempts = defaultAttempts
-	}
-	if len(d.cfg.Bauds) == 0 && d.cfg.Baud > 0 {
-		d.cfg.Bauds = []int{d.cfg.Baud}
 	}
 	return d
 }

@@ -55,7 +55,6 @@ var codes = []struct {
 	{efuse.ErrMAC, fault.BadMAC},
 	{efuse.ErrRevision, fault.WrongRevision},
 	{efuse.ErrCrystal, fault.WrongCrystal},
-	{efuse.ErrEncoding, fault.CodingScheme},
 
 	{errRefused, fault.BootRefused},
 	{errNoLine, fault.BootTimeout},

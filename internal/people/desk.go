@@ -188,26 +188,7 @@ func (d *Desk) Use(a Action, now time.Time) (Grant, error) {
 	return Grant{a, who.Person, now}, nil
 }
 
-// Due returns when Tick has to be called, and false when nothing is waited for.
-func (d *Desk) Due() (time.Time, bool) {
-	var due time.Time
-	soonest := func(t time.Time) {
-		if due.IsZero() || t.Before(due) {
-			due = t
-		}
-	}
-	if d.prompt != nil {
-		soonest(d.prompt.until)
-	}
-	if d.above != nil {
-		soonest(d.top().Until)
-	} else if d.below != nil {
-		soonest(d.below.Until)
-	}
-	return due, !due.IsZero()
-}
-
-// Tick tells the time; calling it at other times than Due says does no harm.
+// Tick tells the time: what is over by then ends. It may be called at any time.
 func (d *Desk) Tick(now time.Time) { d.expire(now) }
 
 // expire ends what is over.

@@ -85,18 +85,6 @@ func BenchmarkLookup(b *testing.B) {
 			}
 		})
 	}
-	b.Run(fmt.Sprintf("carriers of one firmware/units=%d", *benchUnits), func(b *testing.B) {
-		for b.Loop() {
-			n := 0
-			for _, err := range s.Carriers(b.Context(), "hello_world/1.0") {
-				must(b, err)
-				n++
-			}
-			if n != *benchUnits {
-				b.Fatal(n)
-			}
-		}
-	})
 }
 
 // BenchmarkAppend is one event on disk: mostly the disk's fsync.

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 )
@@ -198,52 +197,4 @@ func strangerByMAC(ctx context.Context, q querier, mac string) ([]Record, error)
 		r.Unit.State, r.Unit.ParkCode, r.Unit.ParkReason = StateParked, p.Code, p.Reason
 	}
 	return []Record{r}, nil
-}
-
-// Carriers yields every unit that carries the firmware a query means (SHA-256 or
-// its first digits, project, version, project/version), in the order they were
-// reserved, however many they are. A failed look-up ends it with an error. The
-// view is that of the moment it began, so do not take all day over it: the
-// write-ahead log cannot be emptied meanwhile.
-func (s *Store) Carriers(ctx context.Context, query string) iter.Seq2[Unit, error] {
-	return func(yield func(Unit, error) bool) {
-		files, err := firmwareIDs(ctx, s.r, strings.TrimSpace(query))
-		if err != nil {
-			yield(Unit{}, fmt.Errorf("find firmware %q: %w", query, classify(ctx, err)))
-			return
-		}
-		marks := strings.TrimSuffix(strings.Repeat("?, ", len(files)), ", ")
-		args := make([]any, len(files))
-		for i, id := range files {
-			args[i] = id
-		}
-		s.units(ctx, "SELECT "+unitColumns+" FROM units WHERE id IN (SELECT unit_id FROM regions WHERE firmware_id IN ("+
-			marks+") AND "+newest+") ORDER BY id", args...)(yield)
-	}
-}
-
-// Units yields every unit in the order they were reserved. A failed look-up ends
-// it with an error.
-func (s *Store) Units(ctx context.Context) iter.Seq2[Unit, error] {
-	return s.units(ctx, "SELECT "+unitColumns+" FROM units ORDER BY id")
-}
-
-func (s *Store) units(ctx context.Context, query string, args ...any) iter.Seq2[Unit, error] {
-	return func(yield func(Unit, error) bool) {
-		rows, err := s.r.QueryContext(ctx, query, args...)
-		if err != nil {
-			yield(Unit{}, named(classify(ctx, err), "list units"))
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			u, err := scanUnit(rows.Scan)
-			if !yield(u, named(err, "list units")) || err != nil {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(Unit{}, named(classify(ctx, err), "list units"))
-		}
-	}
 }

@@ -20,7 +20,6 @@ const (
 
 	versionFieldV2 = 0x000002E7 // magic E7, version 2, two zero bytes
 	modulusLenV2   = 384        // RSA-3072
-	maxBlocksV2    = 3
 
 	offDigestV2    = 4    // SHA-256 of the padded content
 	offModulusV2   = 36   // n

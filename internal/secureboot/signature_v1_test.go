@@ -43,12 +43,6 @@ func TestSignatureV1Vectors(t *testing.T) {
 			if !bytes.Equal(pub[:], v.PublicKey) {
 				t.Errorf("public key %x, want %x (%s)", pub, v.PublicKey, file.Origin)
 			}
-			if got, err := PrivateKeyDigest(key, 32); err != nil || !bytes.Equal(got, v.PrivateKeyDigest) {
-				t.Errorf("private key digest %x, %v; want %x (%s)", got, err, v.PrivateKeyDigest, file.Origin)
-			}
-			if got, err := PrivateKeyDigest(key, 24); err != nil || !bytes.Equal(got, v.PrivateKeyDigest[:24]) {
-				t.Errorf("192-bit private key digest %x, %v", got, err)
-			}
 			if err := VerifyV1(v.Signed, pub); err != nil {
 				t.Errorf("verify espsecure's signature: %v", err)
 			}

@@ -132,27 +132,6 @@ func VerifySectorV2(content, sector []byte, trusted [sha256.Size]byte) error {
 	return nil
 }
 
-// BlocksV2 returns the signature blocks of a signed file's last sector, first to
-// last. Unsigned is ErrNoSignature.
-func BlocksV2(file []byte) ([]*BlockV2, error) {
-	if !IsSignedV2(file) {
-		return nil, ErrNoSignature
-	}
-	sector := file[len(file)-SectorLen:]
-	var blocks []*BlockV2
-	for i := range maxBlocksV2 {
-		block, err := ParseBlockV2(sector[i*BlockLenV2:])
-		if errors.Is(err, ErrNoSignature) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("signature block %d: %w", i, err)
-		}
-		blocks = append(blocks, block)
-	}
-	return blocks, nil
-}
-
 // ParsePublicKeyV2 reads an RSA-3072 key from PEM: a public key ("PUBLIC KEY", "RSA
 // PUBLIC KEY") or the public half of a private key. Anything else is ErrRSAKey.
 func ParsePublicKeyV2(file []byte) (*rsa.PublicKey, error) {

@@ -49,9 +49,6 @@ func TestSignatureV2Vectors(t *testing.T) {
 			if err != nil || !bytes.Equal(content, PadV2(v.Image)) {
 				t.Errorf("strip: %v", err)
 			}
-			if blocks, err := BlocksV2(v.Signed); err != nil || len(blocks) != 1 {
-				t.Errorf("BlocksV2: %d blocks, %v", len(blocks), err)
-			}
 		})
 	}
 }
@@ -104,28 +101,6 @@ func TestSignV2Refusals(t *testing.T) {
 	}
 	if _, err := StripSignatureV2(PadV2(file.SignaturesV2[0].Image)); !errors.Is(err, ErrNoSignature) {
 		t.Errorf("strip an unsigned file: %v", err)
-	}
-	if _, err := BlocksV2(nil); !errors.Is(err, ErrNoSignature) {
-		t.Errorf("blocks of nothing: %v", err)
-	}
-}
-
-// Up to three keys may have signed; each block is listed, in order.
-func TestBlocksV2Several(t *testing.T) {
-	a, b := vectors(t).SignaturesV2[0], vectors(t).SignaturesV2[1]
-	two := bytes.Clone(a.Signed)
-	at := len(two) - SectorLen
-	copy(two[at+BlockLenV2:], b.Signed[len(b.Signed)-SectorLen:][:BlockLenV2])
-	blocks, err := BlocksV2(two)
-	if err != nil || len(blocks) != 2 {
-		t.Fatalf("%d blocks, %v", len(blocks), err)
-	}
-	if digest, err := KeyDigestV2(blocks[1].Key); err != nil || !bytes.Equal(digest[:], b.KeyDigest) {
-		t.Errorf("second block's key %x, %v", digest, err)
-	}
-	two[at+BlockLenV2+100] ^= 1
-	if _, err := BlocksV2(two); !errors.Is(err, ErrBlockV2) {
-		t.Errorf("second block damaged: %v", err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -142,23 +141,3 @@ func (SigningKey) Format(f fmt.State, _ rune) { io.WriteString(f, "[secret]") }
 
 // MarshalJSON prints "[secret]".
 func (SigningKey) MarshalJSON() ([]byte, error) { return []byte(`"[secret]"`), nil }
-
-// PrivateKeyDigest derives a bootloader key from a V1 signing key, as ESP-IDF's
-// "reflashable" mode does: SHA-256 of the 32-byte private scalar, cut to size, 32
-// or 24 bytes (else ErrKeyLength). Every device of the fleet then shares one
-// bootloader key: fit for a lab, not for a line. An RSA key is ErrSigningKey.
-func PrivateKeyDigest(key *SigningKey, size int) ([]byte, error) {
-	if size != keyLenV1 && size != keyLenV1Coded {
-		return nil, fmt.Errorf("%w, not %d", ErrKeyLength, size)
-	}
-	ec, ok := key.reveal().(*ecdsa.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("derive bootloader key: %w: V2 has no such key", ErrSigningKey)
-	}
-	scalar, err := ec.Bytes()
-	if err != nil {
-		return nil, fmt.Errorf("derive bootloader key: %w", err)
-	}
-	sum := sha256.Sum256(scalar)
-	return sum[:size], nil
-}

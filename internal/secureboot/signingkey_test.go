@@ -90,16 +90,6 @@ func TestParseSigningKeyRefusals(t *testing.T) {
 	}
 }
 
-func TestPrivateKeyDigestRefusals(t *testing.T) {
-	file := vectors(t)
-	if _, err := PrivateKeyDigest(signingKey(t, file.SignaturesV1[0].PEM), 16); !errors.Is(err, ErrKeyLength) {
-		t.Errorf("16 bytes: %v", err)
-	}
-	if _, err := PrivateKeyDigest(signingKey(t, file.SignaturesV2[0].PEM), 32); !errors.Is(err, ErrSigningKey) {
-		t.Errorf("RSA: %v", err)
-	}
-}
-
 func FuzzParseKeys(f *testing.F) {
 	file := vectors(f)
 	f.Add([]byte(file.SignaturesV1[0].PEM))

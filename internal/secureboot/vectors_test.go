@@ -32,10 +32,9 @@ type digestVector struct {
 }
 
 type signatureV1Vector struct {
-	PEM              string   `json:"private_key_pem"`
-	PublicKey        hexBytes `json:"public_key_raw_64"`
-	PrivateKeyDigest hexBytes `json:"private_key_digest_256"`
-	Image, Signed    hexBytes
+	PEM           string   `json:"private_key_pem"`
+	PublicKey     hexBytes `json:"public_key_raw_64"`
+	Image, Signed hexBytes
 }
 
 type signatureV2Vector struct {
