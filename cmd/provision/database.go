@@ -26,8 +26,8 @@ func (f *dbFlags) add(cmd *cobra.Command) {
 
 // whichDatabase is explained in the help of the commands that use it.
 const whichDatabase = `The records are those of --db FILE, else of --station FILE, else of
-$PROVISION_DB, else provision.db in this folder, else those of the last run that
-this user made on this machine.`
+$PROVISION_DB, else provision.db in this folder, else those that this user worked
+with last on this machine: with run, batch, vouch, station selftest or the screen.`
 
 // path is the database to read.
 func (f dbFlags) path() (string, error) {
@@ -152,7 +152,7 @@ func databaseFault(path string, err error) error {
 	return flow.AsFault(err, fault.Database)
 }
 
-// lastDatabaseFile keeps the name of the database of the last run; empty where
+// lastDatabaseFile keeps the name of the database that was worked with last; empty where
 // this user has no place for such things.
 func lastDatabaseFile() string {
 	state := os.Getenv("XDG_STATE_HOME")
@@ -174,7 +174,7 @@ func lastDatabase() string {
 	return strings.TrimSpace(string(data))
 }
 
-// rememberDatabase notes the database of a run for look-ups that name none. It is
+// rememberDatabase notes a database for look-ups that name none. It is
 // a convenience: where it cannot be kept, nothing is lost.
 func rememberDatabase(path string) {
 	file := lastDatabaseFile()

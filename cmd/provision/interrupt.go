@@ -96,6 +96,6 @@ func (i *interrupts) still() string {
 			burns = append(burns, fmt.Sprintf("slot %d: %s", slot, text))
 		}
 	}
-	return fmt.Sprintf("still waiting for the read-back of fuses that are being burnt (%s): whoever stops here leaves a unit that nobody has looked at; "+
-		"it ends by itself, a burn within %v, a unit that encrypts itself when that is done", strings.Join(burns, ", "), flow.BurnLimit)
+	return fmt.Sprintf("still waiting for the read-back of fuses that are being burnt (%s): killing the program now leaves a unit whose fuses nobody has checked. "+
+		"It ends by itself: a burn within %v, a unit that encrypts itself when it is done", strings.Join(burns, ", "), flow.BurnLimit)
 }

@@ -37,7 +37,7 @@ func (d *decision) open(ctx context.Context) (*records.Store, error) {
 func (a *app) park() *cobra.Command {
 	var d decision
 	cmd := &cobra.Command{
-		Use: "park SERIAL | MAC --person NAME --reason TEXT", Short: "Set a unit aside: no station of these records works on it until it is released",
+		Use: "park SERIAL | MAC [--person NAME] --reason TEXT", Short: "Set a unit aside: no station of these records works on it until it is released",
 		Long: "Set a unit aside. Who decided, and why, stays in its history.\n\n" + whichDatabase, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, err := d.open(cmd.Context())
@@ -83,7 +83,7 @@ func (a *app) parkUnit(ctx context.Context, store *records.Store, name string, d
 func (a *app) release() *cobra.Command {
 	var d decision
 	cmd := &cobra.Command{
-		Use: "release SERIAL | MAC --person NAME --reason TEXT", Short: "Let a parked unit go on, by a person's decision",
+		Use: "release SERIAL | MAC [--person NAME] --reason TEXT", Short: "Let a parked unit go on, by a person's decision",
 		Long: "Let a parked unit go on. Who decided, and why, stays in its history.\n\n" + whichDatabase, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, err := d.open(cmd.Context())

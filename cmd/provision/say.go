@@ -65,7 +65,7 @@ func whatToDo(err error) string {
 	case !isFault(err):
 		return ""
 	case errors.Is(err, records.ErrBusy):
-		return "Wait until the other program has done, or close it, and try again."
+		return "Wait until the other program has finished, or close it, and try again."
 	}
 	page, _ := fault.Lookup(fault.CodeOf(err))
 	return page.Do

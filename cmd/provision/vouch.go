@@ -16,7 +16,7 @@ func (a *app) vouch() *cobra.Command {
 	var f runFlags
 	var v flow.Voucher
 	cmd := &cobra.Command{
-		Use:   "vouch SERIAL --station FILE [--port PORT] --person NAME --reason TEXT",
+		Use:   "vouch SERIAL --station FILE [--port PORT] [--person NAME] --reason TEXT",
 		Short: "Complete a unit whose download mode was closed just before its PASS could be recorded",
 		Long: `Complete a unit that lost its power between the burn of UART_DOWNLOAD_DIS, the last
 there is, and the record of PASS (E108). All the rest was read back and is on record.

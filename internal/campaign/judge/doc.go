@@ -1,5 +1,5 @@
 // Package judge says whether what must always hold of units does hold (I1 to I7
-// of the design), from the outside: it reads the rows of the records and the true
+// of docs/order.md), from the outside: it reads the rows of the records and the true
 // fuses and flash of the virtual chip, and nothing else.
 //
 // The rows come from the database by queries of its own, or from package memory as

@@ -11,7 +11,7 @@ import (
 
 // Violation is something that must not be.
 type Violation struct {
-	Invariant string // "I1" to "I7"
+	Invariant string // "I1" to "I7", "I10"
 	Text      string
 }
 
