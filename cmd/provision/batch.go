@@ -86,12 +86,23 @@ func (a *app) runBatch(ctx context.Context, f batchFlags) error {
 	return a.batchFinished(results, time.Since(began), err)
 }
 
+// batchRefused is the last line of a batch that could not begin.
+type batchRefused struct {
+	Kind  string     `json:"kind"`
+	Units int        `json:"units"` // none, as Runs
+	Runs  int        `json:"runs"`
+	Exit  int        `json:"exit"`
+	Code  fault.Code `json:"code,omitempty"`
+	Text  string     `json:"text"`
+	Do    string     `json:"do"`
+}
+
 // batchRefused ends the stream of a batch that could not begin.
 func (a *app) batchRefused(err error) error {
 	if a.json {
-		last := map[string]any{"kind": "batch.finished", "units": 0, "runs": 0, "exit": exitCode(err), "text": oneLine(err), "do": whatToDo(err)}
+		last := batchRefused{Kind: "batch.finished", Exit: exitCode(err), Text: oneLine(err), Do: whatToDo(err)}
 		if isFault(err) {
-			last["code"] = fault.CodeOf(err)
+			last.Code = fault.CodeOf(err)
 		}
 		if err := a.emit(last); err != nil {
 			return err

@@ -1,22 +1,15 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"provision/internal/floor"
-	"provision/internal/flow"
-	"provision/internal/records"
 )
 
 // manual is a document for whoever writes scripts.
@@ -33,126 +26,212 @@ func manual(t *testing.T, names ...string) string {
 	return all.String()
 }
 
-// sources are the files of this package and of those whose kinds of events it passes on.
-func sources(t *testing.T) map[string]string {
-	t.Helper()
-	texts := map[string]string{}
-	for _, pattern := range []string{"*.go", "../../internal/flow/event.go", "../../internal/floor/*.go"} {
-		names, err := filepath.Glob(pattern)
-		if err != nil || len(names) == 0 {
-			t.Fatalf("nothing like %s: %v", pattern, err)
-		}
-		for _, name := range names {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			text, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			texts[name] = string(text)
-		}
-	}
-	return texts
+// manualRows are the tables of events.md. A word in backticks is a field; what has a dot
+// is a kind, and what stands in quotation marks a value.
+type manualRows struct {
+	rows   map[string]names // of kinds, and of objects as "Heading/object"
+	fields map[string]names // of events: the kinds that a field is of
 }
 
-// Places in the source where a kind or a field gets its name.
 var (
-	kindNamed = []*regexp.Regexp{
-		regexp.MustCompile(`"kind": "([a-z_.]+)"`),
-		regexp.MustCompile(`Kind: "([a-z_.]+)"`),
-		regexp.MustCompile(`\{"([a-z_]+\.[a-z_]+)", `),
-		regexp.MustCompile(`^\t[A-Z]\w+ += "([a-z]+\.[a-z]+|warning)"`),
-		regexp.MustCompile(`\}\{"([a-z_.]+)", `),
-	}
-	fieldNamed = []*regexp.Regexp{
-		regexp.MustCompile(`json:"([a-z_0-9]+)`),
-		regexp.MustCompile(`"([a-z_0-9]+)": [a-zA-Z]`),
-	}
+	fieldWord = regexp.MustCompile("`([a-z_0-9]+)`")
+	kindWord  = regexp.MustCompile("`([a-z_]+(?:\\.[a-z_]+)?)`")
+	inBraces  = regexp.MustCompile(`\([^()]*\)`)
+	sameAs    = regexp.MustCompile("as `([a-z_.]+)` has")
 )
 
-// notEvents are words in the source that look like kinds and fields, and are none: a
-// beginning of one, a file, a coding scheme, and the form of a list of updates.
-var notEvents = map[string]bool{"person.": true, "provision.db": true, "repeat": true, "url": true, "inline": true, "value": true}
-
-// TestEveryKindIsDocumented: a script learns from the manual what can come.
-func TestEveryKindIsDocumented(t *testing.T) {
-	manual := manual(t, "events.md", "ota.md")
-	seen := 0
-	for name, text := range sources(t) {
-		for line := range strings.SplitSeq(text, "\n") {
-			for _, re := range kindNamed {
-				for _, m := range re.FindAllStringSubmatch(line, -1) {
-					seen++
-					if notEvents[m[1]] {
-						continue
-					}
-					if !strings.Contains(manual, "`"+m[1]+"`") {
-						t.Errorf("%s: no word of the kind %q in the manual", name, m[1])
-					}
-				}
-			}
-		}
+func inTicks(re *regexp.Regexp, text string) (out []string) {
+	for _, m := range re.FindAllStringSubmatch(text, -1) {
+		out = append(out, m[1])
 	}
-	if seen < 50 {
-		t.Errorf("%d kinds are found in the source: this test no longer knows where to look", seen)
-	}
+	return out
 }
 
-// TestEveryFieldIsDocumented: so are the fields of every object.
-func TestEveryFieldIsDocumented(t *testing.T) {
-	manual := manual(t, "events.md", "ota.md")
-	fields := map[string]string{} // by where they come from
-	for name, text := range sources(t) {
-		for _, re := range fieldNamed {
-			for line := range strings.SplitSeq(text, "\n") {
-				if re == fieldNamed[1] && !strings.Contains(line, "kind") && !strings.HasPrefix(line, "\t\t\t") {
-					continue // a map that is no event
-				}
-				for _, m := range re.FindAllStringSubmatch(line, -1) {
-					fields[m[1]] = name
-				}
-			}
+func setOf(list ...string) names {
+	set := names{}
+	for _, word := range list {
+		set[word] = true
+	}
+	return set
+}
+
+// tables calls row for each row of the tables of a document, with the heading above it
+// and the first cell of the table's head.
+func tables(text string, row func(heading, head string, cells []string)) {
+	heading, head := "", ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if name, ok := strings.CutPrefix(line, "## "); ok {
+			heading = name
 		}
-	}
-	for _, v := range []any{floor.Event{}, flow.Outlook{}, flow.Status{}, records.Record{}, records.Report{}, records.TamperedError{}, records.Beyond{}} {
-		addFields(fields, reflect.TypeOf(v))
-	}
-	if len(fields) < 150 {
-		t.Errorf("%d fields are found: this test no longer knows where to look", len(fields))
-	}
-	for field, from := range fields {
-		if from == "otarelease.go" || notEvents[field] { // release.json is a file, described in ota.md
+		if !strings.HasPrefix(line, "|") {
+			head = ""
 			continue
 		}
-		if !strings.Contains(manual, "`"+field+"`") {
-			t.Errorf("%s: no word of the field %q in the manual", from, field)
+		cells := strings.Split(strings.Trim(line, "|"), " | ")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		switch {
+		case head == "":
+			head = cells[0]
+		case !strings.HasPrefix(line, "|---"):
+			row(heading, head, cells)
 		}
 	}
 }
 
-// addFields adds the JSON names of a type and of what is in it.
-func addFields(fields map[string]string, typ reflect.Type) {
-	switch typ.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Array:
-		addFields(fields, typ.Elem())
-		return
-	case reflect.Struct:
-	default:
-		return
-	}
-	if typ == reflect.TypeFor[time.Time]() || typ.Implements(reflect.TypeFor[json.Marshaler]()) {
-		return
-	}
-	for f := range typ.Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name != "" && name != "-" {
-			fields[name] = typ.String()
+func readManual(t *testing.T) manualRows {
+	t.Helper()
+	m := manualRows{rows: map[string]names{}, fields: map[string]names{}}
+	same := map[string]string{}
+	object := ""
+	tables(manual(t, "events.md"), func(heading, head string, cells []string) {
+		rest := strings.Join(cells[1:], " ")
+		switch head {
+		case "field":
+			for _, field := range inTicks(fieldWord, cells[0]) {
+				m.fields[field] = setOf(inTicks(kindWord, rest)...)
+			}
+		case "kind":
+			for _, kind := range inTicks(kindWord, inBraces.ReplaceAllString(cells[0], "")) {
+				m.rows[kind] = setOf(inTicks(fieldWord, rest)...)
+				if other := inTicks(sameAs, rest); other != nil {
+					same[kind] = other[0]
+				}
+			}
+		case "object":
+			if name := inTicks(fieldWord, cells[0]); name != nil {
+				object = heading + "/" + name[0]
+				m.rows[object] = names{}
+			}
+			m.rows[object].add(setOf(inTicks(fieldWord, rest)...))
 		}
-		if name != "-" {
-			addFields(fields, f.Type)
+	})
+	for kind, other := range same {
+		m.rows[kind].add(m.rows[other])
+	}
+	return m
+}
+
+// differ compares what is printed with what is told of it.
+func differ(t *testing.T, what string, printed, told names) {
+	t.Helper()
+	for name := range printed {
+		if !told[name] {
+			t.Errorf("%s: the manual does not tell of the field %q", what, name)
 		}
 	}
+	for name := range told {
+		if !printed[name] {
+			t.Errorf("%s: the manual tells of a field %q, and there is none", what, name)
+		}
+	}
+}
+
+// TestEveryObjectIsDocumented: a script learns from the manual what can come, and what is
+// in it: of each kind and each object in it the fields that it has, and no other.
+func TestEveryObjectIsDocumented(t *testing.T) {
+	s, m := readShapes(t), readManual(t)
+	if len(s.kinds) < 35 || len(s.own) != len(ownRows) {
+		t.Fatalf("%d kinds and %d objects are found in the source: this test no longer knows where to look", len(s.kinds), len(s.own))
+	}
+	seen := map[string]bool{}
+	for kind, printed := range s.kinds {
+		if typ := s.own[kind]; typ != nil { // an object with a kind put before it
+			s.fields(typ, printed)
+		}
+		for row, told := range m.rows {
+			if row == kind || strings.HasSuffix(kind, ".") && strings.HasPrefix(row, kind) { // the beginning of several
+				seen[kind], seen[row] = true, true
+				differ(t, row, printed, told)
+			}
+		}
+		if !seen[kind] {
+			t.Errorf("the manual has no row of the kind %q", kind)
+		}
+	}
+	for row, typ := range s.own {
+		if seen[row] { // of a kind that is told already
+			continue
+		}
+		seen[row] = true
+		printed := names{}
+		s.fields(typ, printed)
+		differ(t, row, printed, m.rows[row])
+	}
+	for row := range m.rows {
+		if !seen[row] && s.events[row] == nil {
+			t.Errorf("the manual has a row of %q, and nothing of that name is printed", row)
+		}
+	}
+}
+
+// everyEvent are the fields that any event may have: who, where and when.
+var everyEvent = setOf("seq", "time", "run", "slot", "kind", "step", "code", "mac", "serial", "text", "do")
+
+// TestEveryEventIsDocumented: of which kinds the fields of events are, in both manuals.
+func TestEveryEventIsDocumented(t *testing.T) {
+	s, m := readShapes(t), readManual(t)
+	if len(s.events) < 20 {
+		t.Fatalf("%d kinds of events are found in the source: this test no longer knows where to look", len(s.events))
+	}
+	told := setOf(inTicks(kindWord, manual(t, "events.md"))...)
+	short := cliKinds(t)
+	for kind, made := range s.events {
+		if !told[kind] && !short[kind] {
+			t.Errorf("no manual tells of the event %q", kind)
+		}
+		for field := range made {
+			if everyEvent[field] {
+				continue
+			}
+			if !m.fields[field][kind] {
+				t.Errorf("%s has the field %q, and events.md does not say so", kind, field)
+			}
+		}
+	}
+	for field, kinds := range m.fields {
+		for kind := range kinds {
+			if strings.Contains(kind, ".") && s.events[kind] != nil && !s.events[kind][field] {
+				t.Errorf("events.md says that %s has the field %q", kind, field)
+			}
+		}
+	}
+}
+
+// cliKinds are the kinds in the table of cli.md, which is held against the source: what
+// stands beside a kind is in its event, or in an object of it.
+func cliKinds(t *testing.T) names {
+	t.Helper()
+	s, m := readShapes(t), readManual(t)
+	kinds := names{}
+	tables(manual(t, "cli.md"), func(_, head string, cells []string) {
+		if head != "kind" {
+			return
+		}
+		for _, kind := range inTicks(kindWord, cells[0]) {
+			kinds[kind] = true
+			can := names{}
+			can.add(everyEvent)
+			for field := range s.events[kind] {
+				can[field] = true
+				can.add(m.rows["Events of a run/"+field])
+			}
+			for _, field := range inTicks(fieldWord, strings.Join(cells[2:], " ")) {
+				if !can[field] {
+					t.Errorf("cli.md says that %s has the field %q", kind, field)
+				}
+			}
+			if s.events[kind] == nil {
+				t.Errorf("cli.md tells of the event %q, and there is none", kind)
+			}
+		}
+	})
+	if len(kinds) < 15 {
+		t.Fatalf("%d kinds in cli.md", len(kinds))
+	}
+	return kinds
 }
 
 // TestEveryFlagIsDocumented: every flag of every command is named in a manual.

@@ -23,6 +23,15 @@ type smokeTest struct {
 	err    error
 }
 
+// otaSmoke is how the update of the copy ended, for a program.
+type otaSmoke struct {
+	Kind   string `json:"kind"`
+	Run    string `json:"run"`
+	Serial string `json:"serial"`
+	MAC    string `json:"mac"`
+	updateFacts
+}
+
 // newSmokeTest reads the image that a run is to end with; nil when none is named.
 func (a *app) newSmokeTest(f runFlags) (*smokeTest, error) {
 	switch {
@@ -46,9 +55,8 @@ func (s *smokeTest) sink(next func(flow.Event)) func(flow.Event) {
 		if ev.Kind == flow.RunFinished && (ev.Verdict == string(fault.Pass) || ev.Verdict == string(fault.Done)) {
 			s.run()
 			if s.app.json && s.err == nil {
-				out := updatedJSON("ota.smoke", s.unit, s.path, s.result, s.result.Lines)
-				out["run"], out["serial"], out["mac"] = ev.Run, ev.Serial, ev.MAC
-				_ = s.app.emit(out) // nobody reading any more does not stop a unit's run
+				// Nobody reading any more does not stop a unit's run.
+				_ = s.app.emit(otaSmoke{"ota.smoke", ev.Run, ev.Serial, ev.MAC, factsOfUpdate(s.unit, s.path, s.result, s.result.Lines)})
 			}
 			if exit := s.exit(); exit != fault.ExitOK {
 				ev.Exit = &exit

@@ -181,7 +181,7 @@ words. What firmware burns by itself on a start is burnt.`,
 			if a.json {
 				if err := a.emit(map[string]any{
 					"kind": "sim.booted", "name": args[0], "started": v.Started, "cause": v.Cause, "log": v.Lines,
-					"app": map[string]any{"partition": v.App.Label, "offset": v.App.Offset, "project": v.App.Project, "version": v.App.Version},
+					"app": factsOfApp(v.App),
 				}); err != nil {
 					return err
 				}

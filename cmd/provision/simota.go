@@ -46,7 +46,7 @@ func (a *app) sayUpdated(name, file string, r simulator.OTAResult) error {
 		lines = r.Boot.Lines // it never came to an update
 	}
 	if a.json {
-		if err := a.emit(updatedJSON("sim.updated", name, file, r, lines)); err != nil {
+		if err := a.emit(simUpdated{"sim.updated", factsOfUpdate(name, file, r, lines)}); err != nil {
 			return err
 		}
 	} else {
@@ -61,11 +61,39 @@ func (a *app) sayUpdated(name, file string, r simulator.OTAResult) error {
 	return nil
 }
 
-func updatedJSON(kind, name, file string, r simulator.OTAResult, lines []string) map[string]any {
-	return map[string]any{
-		"kind": kind, "name": name, "file": file, "outcome": r.Outcome, "error": r.Error, "slot": r.Slot.Label, "says": updateOutcome(r), "log": lines,
-		"app": map[string]any{"partition": r.Boot.App.Label, "offset": r.Boot.App.Offset, "project": r.Boot.App.Project, "version": r.Boot.App.Version},
+// simUpdated is how an update of a virtual chip ended, for a program.
+type simUpdated struct {
+	Kind string `json:"kind"`
+	updateFacts
+}
+
+type updateFacts struct {
+	Name    string               `json:"name"`
+	File    string               `json:"file"`
+	Outcome simulator.OTAOutcome `json:"outcome"`
+	Error   string               `json:"error"` // what the call returned
+	Slot    string               `json:"slot"`
+	Says    string               `json:"says"`
+	Log     []string             `json:"log"`
+	App     appFacts             `json:"app"`
+}
+
+// appFacts is the app that a virtual chip runs.
+type appFacts struct {
+	Partition string `json:"partition"`
+	Offset    uint32 `json:"offset"`
+	Project   string `json:"project"`
+	Version   string `json:"version"`
+}
+
+func factsOfUpdate(name, file string, r simulator.OTAResult, lines []string) updateFacts {
+	return updateFacts{
+		Name: name, File: file, Outcome: r.Outcome, Error: r.Error, Slot: r.Slot.Label, Says: updateOutcome(r), Log: lines, App: factsOfApp(r.Boot.App),
 	}
+}
+
+func factsOfApp(app simulator.App) appFacts {
+	return appFacts{app.Label, app.Offset, app.Project, app.Version}
 }
 
 // updateOutcome is how an update ended, in one line.
