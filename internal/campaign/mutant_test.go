@@ -34,11 +34,11 @@ var mutants = []mutant{
 			"\tif r.goal.SecureBootV1 {\n\t\tsteps = append(steps, r.stageStep(\"burn ABS_DONE_0\", efuse.StageSecureBoot, 0))\n\t}\n\tif r.goal.FlashEncryption {\n\t\tsteps = append(steps, r.keySteps(1)...)"},
 	}, "I3: a feature is switched on"},
 	{"PASS that is never recorded", []edit{
-		{"../flow/finish.go", "err := r.cfg.Records.Complete(ctx, records.Completion{", "err := func(records.Completion, ...records.Event) error { return nil }(records.Completion{"},
+		{"../flow/finish.go", "return r.cfg.Records.Complete(ctx, records.Completion{", "return func(records.Completion, ...records.Event) error { return nil }(records.Completion{"},
 	}, "I6: PASS was shown, and \"\" is on record"},
 	{"PASS shown before it is recorded", []edit{
-		{"../flow/finish.go", "err := r.cfg.Records.Complete(ctx, records.Completion{",
-			"r.cfg.Sink(r.stamped(Event{Kind: RunFinished, Verdict: string(fault.Pass)}))\n\t\terr := r.cfg.Records.Complete(ctx, records.Completion{"},
+		{"../flow/finish.go", "return r.cfg.Records.Complete(ctx, records.Completion{",
+			"r.cfg.Sink(r.stamped(Event{Kind: RunFinished, Verdict: string(fault.Pass)}))\n\t\t\treturn r.cfg.Records.Complete(ctx, records.Completion{"},
 	}, "I6: PASS was shown, and the unit is not complete on record"},
 	{"burn over what somebody else secured", []edit{
 		{"../flow/classify.go", "return fault.New(fault.ForeignSecured, step, errors.New(v.Reason))", "return nil"},
