@@ -9,19 +9,16 @@ import (
 )
 
 // ErrNotDurable: a commit would be acknowledged, and lost with the power.
-var ErrNotDurable = errors.New("records would not outlive a power cut")
+var ErrNotDurable = errors.New("it would not outlive a power cut")
 
 // Durable refuses a place where a database may be written and a sync promises
-// nothing: memory, a network share (where the write-ahead log does not work either:
-// sqlite.org/wal.html, "Overview"), a file system that was mounted without barriers.
-// The file at path, and its folder, need not be there yet. What lies below the file
-// system cannot be asked: a drive that lies about its cache is believed.
+// nothing: memory, also under an overlay, a share of another machine (where the
+// write-ahead log does not work either: sqlite.org/wal.html, "Overview"), a file system
+// that was mounted without barriers. The file at path, and its folder, need not be there
+// yet. What lies below the file system cannot be asked: a drive that lies about its cache
+// is believed.
 func Durable(path string) error {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return err
-	}
-	there, err := existing(path)
+	path, there, err := whereabouts(path)
 	if err != nil {
 		return err
 	}
@@ -29,6 +26,27 @@ func Durable(path string) error {
 		return fmt.Errorf("%w: %s lies %s", ErrNotDurable, path, why)
 	}
 	return nil
+}
+
+// Doubt says what nobody can find out from here about a place that Durable lets pass,
+// for a person who knows: "" where there is nothing to say.
+func Doubt(path string) string {
+	path, there, err := whereabouts(path)
+	if err != nil {
+		return ""
+	}
+	if why := doubt(there); why != "" {
+		return fmt.Sprintf("%s lies %s", path, why)
+	}
+	return ""
+}
+
+// whereabouts is path from the root on, and what of it is there.
+func whereabouts(path string) (whole, there string, err error) {
+	if whole, err = filepath.Abs(path); err == nil {
+		there, err = existing(whole)
+	}
+	return whole, there, err
 }
 
 // existing is path, or the nearest folder above it that is there.
