@@ -98,10 +98,14 @@ func (t selfTest) database(ctx context.Context) {
 }
 
 // synced tells how long a commit took to reach the disk, and warns where it does not
-// reach one: there only virtual units are worked on.
+// reach one (there only virtual units are worked on), or nobody can say so.
 func (t selfTest) synced(took time.Duration) {
 	if err := durable(t.store.Path()); err != nil {
 		t.line("sync", checkWarn, "%v", err)
+		return
+	}
+	if why := doubt(t.store.Path()); why != "" && !allVirtual(portsOf(t.slots)) {
+		t.line("sync", checkWarn, "%s", why)
 		return
 	}
 	t.line("sync", checkOK, "%d ms", took.Milliseconds())
@@ -117,6 +121,8 @@ func (t selfTest) keysAndImages(context.Context) {
 	}
 	if _, err := keys.LoadIdentity(t.profile.Keys.Identity); err != nil {
 		t.bad("keys", fault.KeySafety, err)
+	} else if err := durable(t.profile.Keys.Identity); err != nil && !allVirtual(portsOf(t.slots)) {
+		t.line("keys", checkWarn, "%v", err)
 	} else {
 		t.line("keys", checkOK, "")
 	}

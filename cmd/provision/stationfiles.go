@@ -44,8 +44,9 @@ func loadProfile(path string) (*station.Profile, error) {
 	return nil, fault.New(fault.BadProfile, "", err)
 }
 
-// durable is whether the place of a database keeps what was committed to it.
-var durable = records.Durable
+// durable is whether a place keeps what was committed to it; doubt is what nobody can
+// find out about one from here.
+var durable, doubt = records.Durable, records.Doubt
 
 // openRecords opens the database and the station's identity, and notes the
 // database for look-ups that name none. Where one of the ports may have a real unit
@@ -53,8 +54,12 @@ var durable = records.Durable
 // cfg's too, is nil in a dry run that found none; cfg.Records then stays nil as well.
 func (a *app) openRecords(ctx context.Context, p *station.Profile, cfg *flow.Config, ports ...string) (*records.Store, func(), error) {
 	if !cfg.DryRun && !allVirtual(ports) {
-		if err := durable(p.Records.Database); err != nil {
+		warnings, err := outlivesPower(p)
+		if err != nil {
 			return nil, nil, flow.AsFault(err, fault.Database)
+		}
+		if cfg.Job != nil {
+			cfg.Job.Warnings = append(cfg.Job.Warnings, warnings...)
 		}
 	}
 	store, closeAll, err := a.openRecordsQuietly(ctx, p, cfg)
@@ -62,6 +67,23 @@ func (a *app) openRecords(ctx context.Context, p *station.Profile, cfg *flow.Con
 		rememberDatabase(p.Records.Database)
 	}
 	return store, closeAll, err
+}
+
+// outlivesPower refuses a place for the records, or for a station's identity that is
+// still to be made, that keeps nothing. An identity that is there in memory may have been
+// put there on purpose, at each start from a safe place: that is a warning.
+func outlivesPower(p *station.Profile) (warnings []string, err error) {
+	if err := durable(p.Records.Database); err != nil {
+		return nil, err
+	}
+	if why := doubt(p.Records.Database); why != "" {
+		warnings = append(warnings, "Nobody can say whether the records outlive a power cut: "+why+".")
+	}
+	err = durable(p.Keys.Identity)
+	if _, there := os.Stat(p.Keys.Identity); err == nil || errors.Is(there, fs.ErrNotExist) {
+		return warnings, err
+	}
+	return append(warnings, fmt.Sprintf("Without the station's identity nothing opens the keys of unfinished units, and %v.", err)), nil
 }
 
 // allVirtual reports whether there are only virtual units at these ports.

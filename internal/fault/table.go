@@ -173,8 +173,8 @@ var pages = []Page{
 		"Put the unit aside with its label for the lead.",
 		false, Error},
 	{NotDurable, Records, "records not durable",
-		"The records lie where a power cut would destroy them.",
-		"Keep the database on a local disk of this machine.",
+		"The records, or the identity that opens their keys, lie where a power cut would destroy them.",
+		"Keep the database and the identity on a local disk of this machine.",
 		false, Error},
 
 	{BootRefused, Boot, "unit refuses its firmware",
