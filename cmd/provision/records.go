@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) records() *cobra.Command {
-	return group("records", "Care of the database", a.recordsVerify(), a.recordsBackup(), a.recordsRestore())
+	return group("records", "Care of the database", a.recordsVerify(), a.recordsBackup(), a.recordsRestore(), a.recordsClock())
 }
 
 func (a *app) recordsVerify() *cobra.Command {

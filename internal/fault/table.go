@@ -258,7 +258,7 @@ var pages = []Page{
 		true, Error},
 	{ClockWrong, Station, "clock wrong",
 		"The station's clock is behind the records.",
-		"Set the clock and try again.",
+		"Set the clock and try again; where it is right, a lead accepts it with provision records clock.",
 		false, Error},
 	{SlotStopped, Station, "slot stopped",
 		"Too many units in a row failed in this slot, so it is out of use.",

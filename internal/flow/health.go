@@ -62,10 +62,11 @@ func CheckStation(ctx context.Context, cfg Config) (HealthFacts, error) {
 	return h, h.checkClock(cfg.Now(), found)
 }
 
-// checkClock holds the clock against the latest run.
+// checkClock holds the clock against the latest run, or against the time that a person has
+// stood for since.
 func (h *HealthFacts) checkClock(now time.Time, found records.Health) error {
 	if found.LatestAt.Sub(now) > ClockTolerance {
-		return fault.New(fault.ClockWrong, "start", fmt.Errorf("the clock says %s, and the last run began at %s",
+		return fault.New(fault.ClockWrong, "start", fmt.Errorf("the clock says %s, and the records already go up to %s",
 			now.UTC().Format(time.DateTime), found.LatestAt.UTC().Format(time.DateTime)))
 	}
 	h.Clock = now

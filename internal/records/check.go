@@ -14,7 +14,7 @@ const MinFreeBytes = 16 << 20
 // Health is what Check found.
 type Health struct {
 	FreeBytes uint64    // on the database's volume, for this user
-	LatestAt  time.Time // of the latest run; a clock before it is wrong. Zero: no run yet
+	LatestAt  time.Time // as LatestTime: a clock before it is wrong. Zero: no run yet
 	Head      Head
 }
 
@@ -38,7 +38,9 @@ func (s *Store) check(ctx context.Context) (h Health, err error) {
 		if _, err := t.ExecContext(ctx, "UPDATE probe SET count = count + 1"); err != nil {
 			return err
 		}
-		return t.QueryRowContext(ctx, "SELECT max(started_at) FROM runs").Scan(timestamp{&h.LatestAt})
+		var err error
+		h.LatestAt, err = latestTime(ctx, t)
+		return err
 	})
 	return h, err
 }
