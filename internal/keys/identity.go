@@ -102,14 +102,18 @@ func RemoveLeftovers(path string, before time.Time) error {
 }
 
 // writeNew makes a file readable by its owner alone: written beside, synced, then
-// linked to its name, which unlike a rename fails where the name is taken.
+// given its name.
 func writeNew(path string, data []byte) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, leftover+"*") // mode 0600
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	defer func() {
+		if gone := os.Remove(f.Name()); !errors.Is(gone, fs.ErrNotExist) { // giveName may have moved it
+			err = errors.Join(err, gone)
+		}
+	}()
 	_, err = f.Write(data)
 	if err == nil {
 		err = f.Sync()
@@ -117,7 +121,7 @@ func writeNew(path string, data []byte) (err error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(f.Name(), path); err != nil {
+	if err := giveName(f.Name(), path); err != nil {
 		return err
 	}
 	return syncDir(dir)

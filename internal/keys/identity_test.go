@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -60,6 +61,17 @@ func TestCreateIdentityNeverOverwrites(t *testing.T) {
 	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
 		t.Errorf("a temporary file stays behind: %v (%v)", entries, err)
 	}
+}
+
+// TestCreateIdentityWithoutLinks: a memory stick with FAT knows no links.
+func TestCreateIdentityWithoutLinks(t *testing.T) {
+	osLink = func(string, string) error { return &os.LinkError{Op: "link", Err: syscall.EPERM} }
+	t.Cleanup(func() { osLink = os.Link })
+	id, path := newStation(t)
+	if again, err := LoadIdentity(path); err != nil || again.String() != id.String() {
+		t.Errorf("kept is %v (%v), want %v", again, err, id)
+	}
+	TestCreateIdentityNeverOverwrites(t)
 }
 
 func TestLoadIdentityRefuses(t *testing.T) {

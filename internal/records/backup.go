@@ -17,9 +17,7 @@ import (
 // The copy holds the working keys of units that are unfinished now, sealed. It
 // keeps them after the original destroys them: guard it like the original.
 func (s *Store) Backup(ctx context.Context, path string) (Report, error) {
-	report, err := s.copyTo(ctx, path, func(temp string) error {
-		return os.Link(temp, path) // unlike a rename it fails where the name is taken
-	})
+	report, err := s.copyTo(ctx, path, func(temp string) error { return giveName(temp, path) })
 	return report, named(classifyFile(err), "back up records to %s", path)
 }
 

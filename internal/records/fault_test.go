@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -319,5 +320,28 @@ func TestBackupRefusesWhatIsNotSound(t *testing.T) {
 		t.Errorf("left behind: %v (%v)", entries, err)
 	}
 	_, err = Restore(t.Context(), filepath.Join(t.TempDir(), "none.db"), path, "")
+	wantErr(t, err, fs.ErrNotExist)
+}
+
+// TestBackupWithoutLinks: a memory stick with FAT knows no links. Whatever has the name
+// keeps it there, too. It may not run beside other tests: all make files.
+func TestBackupWithoutLinks(t *testing.T) {
+	osLink = func(string, string) error { return &os.LinkError{Op: "link", Err: syscall.EPERM} }
+	t.Cleanup(func() { osLink = os.Link })
+	s := openTemp(t)
+	history(t, s)
+	dir := t.TempDir()
+	backup := filepath.Join(dir, "backup.db")
+	report, err := s.Backup(t.Context(), backup)
+	must(t, err)
+	_, err = s.Backup(t.Context(), backup)
+	wantErr(t, err, fs.ErrExist)
+	if again, err := verifyFile(t.Context(), backup); err != nil || again.Head != report.Head {
+		t.Errorf("the backup holds %+v (%v), want %+v", again, err, report)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("the folder holds %v (%v), want the backup", entries, err)
+	}
+	_, err = s.Backup(t.Context(), filepath.Join(dir, "none", "backup.db"))
 	wantErr(t, err, fs.ErrNotExist)
 }
