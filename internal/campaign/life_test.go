@@ -19,6 +19,9 @@ import (
 // then again before it counts as lost.
 const maxContacts = 10
 
+// mostHurts is how many things go wrong in a life, at most; harsh ones have more.
+const mostHurts = 3
+
 // life is one unit at the bench.
 type life struct {
 	*bench
@@ -357,9 +360,10 @@ func (l *life) afterwards() {
 }
 
 // again puts the unit in once more. A finished one, on a line that works, is greeted
-// and not touched, unless nobody can talk to it any more.
+// and not touched, unless nobody can talk to it any more. Each of the things that go
+// wrong in a life may be due only now, and take a contact: the one after them counts.
 func (l *life) again(want string) {
-	for range 3 {
+	for range mostHurts + 1 {
 		l.hands()
 		l.contact(hurt{})
 		if want == "" || !l.alive || l.said.Verdict == want {

@@ -87,7 +87,7 @@ func newPlan(seed uint64) *plan {
 		p.former[0][0] = uint32(p.random.IntN(16)) << 3 // as some factories leave it
 		p.former[0][6] = uint32(p.random.IntN(2)) << 2
 	}
-	for range 1 + p.random.IntN(3) {
+	for range 1 + p.random.IntN(mostHurts) {
 		p.hurtOnce()
 	}
 	return p
