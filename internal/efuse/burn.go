@@ -62,6 +62,7 @@ type Burn struct {
 	waits    error     // why it cannot be executed as it stands; nil: it can
 	byUnit   bool      // the unit's firmware burns it, never the station
 	crypted  bool      // only on a chip whose FLASH_CRYPT_CNT is odd
+	weak     Words     // bits that are known to be half burnt
 }
 
 // Stage returns the burn's place in the order.
@@ -77,6 +78,14 @@ func (b Burn) KeyBlock() int { return b.keyBlock }
 // Waits returns why the burn, from Preview, cannot be executed before planning
 // again: ErrNoKey, ErrUnproven or ErrPlain. It is nil when Execute takes it.
 func (b Burn) Waits() error { return b.waits }
+
+// Striking returns the burn for a chip of which some loads of the fuses showed the bits of
+// weak and others did not (Reload). Execute gives those of them that are the burn's a
+// pulse even if each of its own loads shows them.
+func (b Burn) Striking(weak Words) Burn {
+	b.weak = weak
+	return b
+}
 
 // ByUnit reports whether it is the unit's own firmware that burns this, when it has
 // encrypted the flash. Execute never does.

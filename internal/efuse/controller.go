@@ -167,7 +167,9 @@ func (c controller) clear(ctx context.Context, blocks []int) error {
 }
 
 // observation is what several loads of the fuses showed: the bits that were set
-// every time and those that were set at least once. They differ in marginal bits.
+// every time and those that were set at least once. They differ in marginal bits. Of a
+// block that can be hidden only those loads count at which it was not: one that always
+// has as hidden could be read at none of them.
 type observation struct{ always, ever Words }
 
 // observe reads all fuses with words after a reload, which also shows what an earlier
@@ -184,21 +186,50 @@ func (c controller) observe(ctx context.Context, words func(context.Context) (Wo
 	return c.sense(ctx, observation{first, first}, block, senses-1)
 }
 
-// sense adds to what was seen that of one block after each of so many more reloads.
+// sense adds to what was seen that of one block after each of so many more reloads. The
+// word with the bits that hide blocks is read at each of them: where such a bit is half
+// burnt, a block is there at one load and reads as zeros at the next.
 func (c controller) sense(ctx context.Context, seen observation, block, times int) (observation, error) {
 	known := seen.always
 	for range times {
 		if err := c.reload(ctx); err != nil {
 			return observation{}, err
 		}
-		for i := range blockLen(block) {
-			v, err := c.confirm(ctx, readBase[block]+4*uint32(i), &known[block][i])
-			if err != nil {
-				return observation{}, fmt.Errorf("read BLOCK%d: %w", block, err)
+		hides, err := c.confirm(ctx, readBase[0], &known[0][0])
+		if err != nil {
+			return observation{}, fmt.Errorf("read BLOCK0: %w", err)
+		}
+		unread := seen.always // and what that has as hidden could not be read until now
+		seen.always[0][0] &= hides
+		seen.ever[0][0] |= hides
+		for b := range known {
+			if (Words{0: {0: hides}}).Hidden(b) || b != block && !unread.Hidden(b) {
+				continue
 			}
-			seen.always[block][i] &= v
-			seen.ever[block][i] |= v
+			if err := c.look(ctx, &seen, &known, b, unread.Hidden(b)); err != nil {
+				return observation{}, fmt.Errorf("read BLOCK%d: %w", b, err)
+			}
 		}
 	}
 	return seen, nil
+}
+
+// look adds to what was seen that of one block at this load; first, where nothing was.
+func (c controller) look(ctx context.Context, seen *observation, known *Words, block int, first bool) (err error) {
+	for i := range blockLen(block) {
+		addr := readBase[block] + 4*uint32(i)
+		if first {
+			if known[block][i], err = c.steady(ctx, addr); err != nil {
+				return err
+			}
+			seen.always[block][i], seen.ever[block][i] = known[block][i], known[block][i]
+		}
+		v, err := c.confirm(ctx, addr, &known[block][i])
+		if err != nil {
+			return err
+		}
+		seen.always[block][i] &= v
+		seen.ever[block][i] |= v
+	}
+	return nil
 }

@@ -42,7 +42,8 @@ func (e *ReadBackError) Unwrap() error { return ErrReadBack }
 // already are not programmed again, and a chip on which the burn is not allowed is
 // left alone (ErrOtherChip, ErrOrder, ErrWriteProtected, ErrForeign, ErrHidden,
 // ErrUnproven, ErrNoKey, ErrForbidden, ErrUnsupported, ErrUnstable, ErrMarginal). Whose chip it
-// is, is asked again right before each program command.
+// is, is asked again right before each program command. Bits that are known to be half
+// burnt (Burn.Striking) get a pulse whatever is found.
 //
 // Bits that do not take are programmed twice more, alone; then the error is a
 // *ReadBackError. ErrExtraBits, ErrUnstable and ErrNotHidden tell of a chip that
@@ -116,6 +117,12 @@ func (b Burn) wanted() [8]uint32 {
 	return b.bits
 }
 
+// halfBurnt is what is known to be half burnt of the bits that the burn sets.
+func (b Burn) halfBurnt() [8]uint32 {
+	wanted := b.wanted()
+	return without(wanted, without(wanted, b.weak[b.block]))
+}
+
 // done is what the fuses read as when the burn is done on a chip that reads as have.
 func (b Burn) done(have Words) Words {
 	have[b.block] = join(have[b.block], b.wanted())
@@ -140,14 +147,16 @@ func (b Burn) allowed(seen observation) (missing [8]uint32, err error) {
 	if b.stage == StageKey {
 		return b.allowedKey(have)
 	}
-	missing = without(b.bits, have[0])
+	missing = join(without(b.bits, have[0]), b.halfBurnt())
 	if missing == [8]uint32{} {
 		return missing, nil
 	}
 	if name := frozenBy(have, 0, missing); name != "" {
 		return missing, fmt.Errorf("%s: %w", name, ErrWriteProtected)
 	}
-	if b.stage == StageHide {
+	// A block that no load shows is hidden already, by a bit that is half burnt: the pulse
+	// hides nothing that could still be compared.
+	if b.stage == StageHide && !have.Hidden(b.keyBlock) {
 		if seen.always[b.keyBlock] != seen.ever[b.keyBlock] {
 			return missing, fmt.Errorf("BLOCK%d: %w", b.keyBlock, ErrMarginal)
 		}
@@ -162,6 +171,7 @@ func (b Burn) allowedKey(have Words) (missing [8]uint32, err error) {
 		return missing, fmt.Errorf("BLOCK%d: %w", b.block, ErrHidden)
 	}
 	missing, err = missingKey(have, b.block, b.key)
+	missing = join(missing, b.halfBurnt())
 	if err == nil && missing != [8]uint32{} && have.WriteProtected(b.block) {
 		err = fmt.Errorf("BLOCK%d: %w", b.block, ErrWriteProtected)
 	}

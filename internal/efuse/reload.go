@@ -8,7 +8,8 @@ import "context"
 //
 // A block named in cut is sensed as often as after a burn: a pulse that was cut short
 // leaves bits that are there at one time and not at another. These are marginal, and
-// words has them as not burnt.
+// words has them as not burnt. A key block that such a bit hides at times is in words as
+// it reads when it is not hidden.
 func Reload(ctx context.Context, regs Registers, t Timing, cut ...int) (words, marginal Words, err error) {
 	c := controller{link{regs}, t}
 	if err := c.reload(ctx); err != nil {

@@ -140,12 +140,15 @@ func (r *runner) judge(line string) (done bool, err error) {
 // before the start. Bits that the plan would burn anyway, the freezing of
 // FLASH_CRYPT_CNT where it is on for ever, and the anti-rollback counter are the
 // firmware's to set.
-func (r *runner) afterBoot(ctx context.Context) error {
+func (r *runner) afterBoot(ctx context.Context) error { return r.afterStart(ctx, r.readWords) }
+
+// afterStart is afterBoot, with look to take the fuses off the chip.
+func (r *runner) afterStart(ctx context.Context, look func(context.Context) error) error {
 	before := r.words
 	if err := r.dev.Reconnect(ctx); err != nil {
 		return err
 	}
-	if err := r.readWords(ctx); err != nil {
+	if err := look(ctx); err != nil {
 		return err
 	}
 	allowed := efuse.Words{}

@@ -120,7 +120,7 @@ func (r *runner) burn(ctx context.Context, step string, stage efuse.Stage, block
 	if len(plan) == 0 || plan[0].Stage() != stage || plan[0].KeyBlock() != block {
 		return fmt.Errorf("%s is not the next burn of the plan: %w", step, efuse.ErrOrder)
 	}
-	b := plan[0]
+	b := plan[0].Striking(r.weak)
 	if err := b.Executable(); err != nil {
 		return fmt.Errorf("%s: %w", step, err)
 	}
@@ -179,13 +179,12 @@ func (r *runner) observe(ctx context.Context, id int64, step string, b efuse.Bur
 	return r.tooLate(ctx, step, begun)
 }
 
-// cutBlocks is the blocks whose last burn by the station was cut, or was seen by a run
-// that was cut before it could burn the rest.
+// cutBlocks is the blocks in which a burn, by the station or by the unit, was ever cut or
+// was not seen whole. Later burns of the same block may have been of other bits.
 func (r *runner) cutBlocks(ctx context.Context) (blocks []int, err error) {
 	burns, err := r.cfg.Records.Burns(ctx, r.unit.ID)
 	for _, b := range burns {
-		blocks = slices.DeleteFunc(blocks, func(block int) bool { return block == b.Block })
-		if !b.OK && b.Step != letEncrypt {
+		if !b.OK && !slices.Contains(blocks, b.Block) {
 			blocks = append(blocks, b.Block)
 		}
 	}
@@ -287,12 +286,37 @@ func (r *runner) take(ctx context.Context, read func(context.Context, efuse.Regi
 	return r.see(w)
 }
 
+// senseWords is readWords after the chip has loaded its fuses anew, several times where a
+// burn was cut: that may have left bits that do not show each time.
+func (r *runner) senseWords(ctx context.Context) error {
+	cut, err := r.cutBlocks(ctx)
+	if err != nil {
+		return asFault("", err, fault.Database)
+	}
+	words, marginal, err := efuse.Reload(ctx, r.dev, r.timing, cut...)
+	if err == nil {
+		err = r.dev.SameChip(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	r.weak = marginal
+	return r.see(words)
+}
+
 // see takes w for the fuses of the unit, unless they are another chip's. Bits that are
-// known to be half burnt count as not burnt until a burn has shown them.
+// known to be half burnt count as not burnt until a burn has shown them. A key block that
+// such a bit hides just now holds what it held when it could be read.
 func (r *runner) see(w efuse.Words) error {
 	if r.mac != "" && (w[0][1] != r.words[0][1] || w[0][2] != r.words[0][2]) {
 		return fmt.Errorf("the work began on %s: %w", r.mac, esptool.ErrOtherChip)
 	}
-	r.words = w.Without(r.weak)
+	seen := w.Without(r.weak)
+	for block := range seen {
+		if w.Hidden(block) && !seen.Hidden(block) {
+			seen[block] = r.words[block]
+		}
+	}
+	r.words = seen
 	return nil
 }

@@ -67,21 +67,9 @@ func (r *runner) resume(ctx context.Context) error {
 	if r.cfg.DryRun {
 		return nil
 	}
-	cut, err := r.cutBlocks(ctx)
-	if err != nil {
-		return err
-	}
 	// A session that was cut may have burnt what the chip has not loaded since.
-	words, marginal, err := efuse.Reload(ctx, r.dev, r.timing, cut...)
-	if err == nil {
-		err = r.dev.SameChip(ctx)
-	}
-	if err != nil {
+	if err := r.senseWords(ctx); err != nil {
 		return asFault("classify", err, fault.LinkLost)
-	}
-	r.weak = marginal
-	if err := r.see(words); err != nil {
-		return err
 	}
 	return r.settleBurns(ctx)
 }

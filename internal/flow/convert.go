@@ -131,7 +131,9 @@ func (r *runner) convert(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	looked := r.afterBoot(ctx)
+	// Its intent is still open, so what the unit has burnt is sensed as often as what the
+	// station burns; a bit that a cut had left half burnt has had its pulse, or has not.
+	looked := r.afterStart(ctx, r.senseWords)
 	if looked != nil && !errors.Is(looked, errFirmware) {
 		return errors.Join(looked, said)
 	}

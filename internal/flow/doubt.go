@@ -28,7 +28,7 @@ func blames(err error, classes ...fault.Class) bool {
 }
 
 // secondLook prepares for another attempt at a step that ended as because: the fuses
-// are read anew, and the burns that it left open are told. Requests and answers cross
+// are sensed anew, and the burns that it left open are told. Requests and answers cross
 // the line without a checksum, and one that goes astray can make a good unit look bad,
 // or take a pulse from it; the same does not happen twice.
 func (r *runner) secondLook(ctx context.Context, s Step, because error) error {
@@ -37,7 +37,11 @@ func (r *runner) secondLook(ctx context.Context, s Step, because error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), BurnLimit)
 	defer cancel()
-	err := r.readTwice(ctx)
+	look := r.readTwice
+	if r.holds {
+		look = r.senseWords
+	}
+	err := look(ctx)
 	if err == nil && r.holds {
 		err = r.settleBurns(ctx)
 	}
