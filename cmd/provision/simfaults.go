@@ -21,6 +21,7 @@ var simFaultForms = []struct{ form, example, does string }{
 	{"weak-bit:BLOCK:BIT[:N]", "weak-bit:1:17", "a fuse that needs N programs (default 2)"},
 	{"marginal-bit:BLOCK:BIT[:N]", "marginal-bit:1:17", "the same, and until then it shows at every other load"},
 	{"worn-sector:ADDRESS", "worn-sector:0x10000", "a place in flash that does not erase any more"},
+	{"late-flash:N", "late-flash:1", "after power-on the ROM cannot read flash N times, as old chips may"},
 }
 
 func (a *app) simFaults() *cobra.Command {

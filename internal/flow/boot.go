@@ -26,12 +26,10 @@ var (
 type refusal struct{ line, meaning string }
 
 // dead are those of a unit that starts no firmware at all (ESP32 ROM; ESP-IDF
-// bootloader_support).
+// bootloader_support). What the ROM says of a bootloader that it cannot read is not among
+// them: romLog.
 var dead = []refusal{
 	{"secure boot check fail", "the ROM rejects the bootloader digest"},
-	{"invalid header: 0x", "the ROM finds no bootloader it can read"},
-	{"flash read err, 1000", "the ROM finds no bootloader it can read"},
-	{"csum err:", "the bootloader's checksum is wrong"},
 	{"No bootable app partitions", "the bootloader finds no app it will start"},
 	{"Failed to verify partition table", "the bootloader rejects the partition table"},
 }
@@ -79,22 +77,25 @@ func (r *runner) startAndWatch(ctx context.Context, step string, limit time.Dura
 	}
 	watch, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	verdict = silence
+	var rom romLog
+	decided := false
 	r.boot = nil // the events of an earlier start keep theirs
 	err = r.dev.Console(watch, func(line string) bool {
 		r.boot = append(r.boot, line)
 		r.show(Event{Kind: BootLine, Step: step, Text: line})
-		done, why := judge(line)
-		if done {
-			verdict = why
+		if decided, verdict = judge(line); !decided {
+			decided, verdict = rom.read(line)
 		}
-		return done
+		return decided
 	})
 	if err != nil && watch.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
 		return nil, err
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
+	}
+	if !decided {
+		verdict = rom.explain(silence)
 	}
 	return verdict, nil
 }

@@ -162,6 +162,9 @@ func (r *runner) watchConversion(ctx context.Context) (said, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if errors.Is(said, errRefused) {
+		said = fmt.Errorf("%v: %w", said, errNotEncrypted)
+	}
 	text := "the unit says that its flash is encrypted"
 	if said != nil {
 		text = said.Error()

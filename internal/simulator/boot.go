@@ -64,6 +64,8 @@ type boot struct {
 	verdict Verdict
 	again   bool // firmware asked for a reset to go on with
 	prompt  bool // the ROM ended at its BASIC prompt
+	late    bool // flash does not answer yet, in this start
+	unread  bool // the ROM has read no bootloader, in this start
 
 	loaded   bootloader
 	features features

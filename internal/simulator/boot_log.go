@@ -18,7 +18,7 @@ const (
 
 // loopMark stands for a chip that resets and fails the same way for ever, in the
 // words of the recorded logs. It is not sent on the port: there the chip falls
-// silent instead of repeating itself.
+// silent instead of repeating itself for ever.
 const loopMark = "(resets and starts again)"
 
 // line prints one line as it is.

@@ -20,15 +20,41 @@ type bootloader struct {
 	bytes []byte // the image as the chip reads it, to the end of checksum or hash
 }
 
-// rom is the mask ROM's part of a boot. It returns the bootloader it jumps to.
+// rom is the mask ROM's part of a boot. It returns the bootloader it jumps to. Where it
+// reads none the watchdog of the RTC resets the chip (0.4 s later: esp-idf issue 4589),
+// which does the same again for ever: here once, and then it is silent.
 func (b *boot) rom(cause resetCause) (bootloader, bool) {
+	late := 0
+	if cause == resetPowerOn {
+		late = b.chip.faults.faults.LateFlash
+	}
+	for start := 0; ; start++ {
+		b.late = start < late
+		told := len(b.verdict.Lines)
+		loaded, ok := b.romOnce(cause)
+		if start > late {
+			b.verdict.Lines = b.verdict.Lines[:told]
+		}
+		if !b.unread || start >= max(late, 1) {
+			return loaded, ok
+		}
+		if b.prompt {
+			b.chip.print(">")
+		}
+		b.unread, b.prompt, b.verdict.Cause = false, false, ""
+		cause = resetWatchdog
+	}
+}
+
+// romOnce is one start of the ROM.
+func (b *boot) romOnce(cause resetCause) (bootloader, bool) {
 	b.banner(cause)
 	if b.chip.efuse.fuses.disCache() {
 		b.end(CauseCacheDisabled)
 		return bootloader{}, false
 	}
 	h := b.flash.header(bootloaderAt)
-	if h.magic != image.Magic {
+	if h.magic != image.Magic || b.late {
 		b.noHeader()
 		return bootloader{}, false
 	}
@@ -65,18 +91,24 @@ func (b *boot) banner(cause resetCause) {
 // bootloader should be.
 func (b *boot) noHeader() {
 	b.end(CauseInvalidHeader)
+	b.unread = true
 	if b.chip.rom3() {
-		b.line("invalid header: 0x%08x", b.flash.word(bootloaderAt))
+		word := b.flash.word(bootloaderAt)
+		if b.late {
+			word = 0xFFFFFFFF
+		}
+		b.line("invalid header: 0x%08x", word)
 		return
 	}
 	b.line("flash read err, %x", bootloaderAt)
 	b.romGivesUp(CauseInvalidHeader)
 }
 
-// romGivesUp ends the ROM's part at the BASIC prompt, or, where CONSOLE_DEBUG_DISABLE
-// has closed that, in the hands of the watchdog.
+// romGivesUp ends a start at the BASIC prompt, or, where CONSOLE_DEBUG_DISABLE has
+// closed that, without one. The watchdog ends both (esp-idf issue 113).
 func (b *boot) romGivesUp(cause Cause) {
 	b.end(cause)
+	b.unread = true
 	if b.chip.efuse.fuses.consoleDisabled() {
 		b.line("ets_main.c 371 ")
 		return

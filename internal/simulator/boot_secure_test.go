@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"provision/internal/image"
@@ -107,6 +108,29 @@ func TestOldROM(t *testing.T) {
 	v := New(cfg).Boot()
 	if v.Cause != CauseInvalidHeader || !contains(v.Lines, "flash read err, 1000") || v.Lines[0] != "ets Jun  8 2016 00:22:57" {
 		t.Errorf("%s, %q", v.Cause, v.Lines)
+	}
+}
+
+// TestLateFlash: a chip whose flash is late says that it finds no bootloader, as one with
+// a blank flash does, and starts after its watchdog has reset it.
+func TestLateFlash(t *testing.T) {
+	b := newBench(t)
+	for _, starts := range []int{0, 1, 3} {
+		c := b.chip([]Option{WithFaults(Faults{LateFlash: starts})},
+			region{bootloaderAt, b.bootloader}, tableRegion(t, recordedTable, singleTable), region{recordedApp, b.signed})
+		for range 2 { // at each power-on
+			v := c.Boot()
+			said := strings.Join(v.Lines, "\n")
+			if !v.Started || strings.Count(said, "invalid header: 0xffffffff") != starts || strings.Count(said, "rst:0x10 (RTCWDT_RTC_RESET)") != starts {
+				t.Errorf("late %d times: %s\n%s", starts, v.Cause, said)
+			}
+		}
+	}
+	cfg := DefaultConfig()
+	cfg.RevMajor = 1
+	blank := New(cfg, WithFaults(Faults{LateFlash: 1})).Boot()
+	if n := strings.Count(strings.Join(blank.Lines, "\n"), "flash read err, 1000"); blank.Cause != CauseInvalidHeader || n != 2 {
+		t.Errorf("blank: %s, said %d times", blank.Cause, n)
 	}
 }
 

@@ -29,6 +29,7 @@ type Faults struct {
 	LateBy      time.Duration // by this much; zero: 50 ms
 	WeakBits    []WeakBit     // fuses that need more than one program pulse
 	WornSectors []uint32      // flash addresses whose byte has a bit that does not erase
+	LateFlash   int           // starts after each power-on in which the flash does not answer the ROM yet
 }
 
 // Noise is a chance for each byte.

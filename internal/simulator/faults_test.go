@@ -339,13 +339,14 @@ func TestCutDuringFirstBoot(t *testing.T) {
 
 func TestParseFaults(t *testing.T) {
 	got := parse(t, "cut-wire:1200 cut-wire:0x10,unplug:3 hang:7,cut-burn:3:0x1ff cut-burn:4:99 cut-erase:2 cut-program:5 "+
-		"lose:0.5:1 garble:0.25:2 dup:1:3 late:0:4:20 weak-bit:2:255 weak-bit:0:1:4 marginal-bit:1:17 worn-sector:0x8000")
+		"lose:0.5:1 garble:0.25:2 dup:1:3 late:0:4:20 weak-bit:2:255 weak-bit:0:1:4 marginal-bit:1:17 worn-sector:0x8000 late-flash:1")
 	want := Faults{
 		CutWire: []uint64{1200, 16}, Unplug: []uint64{3}, Hang: []uint64{7},
 		CutBurn:  []CutBurn{{Burn: 3, Mask: big.NewInt(0x1FF)}, {Burn: 4, Seed: 99}},
 		CutErase: []int{2}, CutProgram: []int{5},
 		Lose: Noise{0.5, 1}, Garble: Noise{0.25, 2}, Duplicate: Noise{1, 3}, Late: Noise{0, 4}, LateBy: 20 * time.Millisecond,
 		WeakBits: []WeakBit{{Block: 2, Bit: 255}, {Block: 0, Bit: 1, Programs: 4}, {Block: 1, Bit: 17, Marginal: true}}, WornSectors: []uint32{0x8000},
+		LateFlash: 1,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("faults = %+v\nwant %+v", got, want)

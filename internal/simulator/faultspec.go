@@ -14,7 +14,7 @@ var ErrFaultSpec = errors.New("not a fault")
 
 // faultForms are the texts ParseFaults understands.
 const faultForms = `cut-wire:N unplug:N hang:N cut-burn:K:0xMASK cut-burn:K:SEED cut-erase:N cut-program:N ` +
-	`lose:RATE:SEED garble:RATE:SEED dup:RATE:SEED late:RATE:SEED[:MILLISECONDS] weak-bit:BLOCK:BIT[:PROGRAMS] marginal-bit:BLOCK:BIT[:PROGRAMS] worn-sector:ADDRESS`
+	`lose:RATE:SEED garble:RATE:SEED dup:RATE:SEED late:RATE:SEED[:MILLISECONDS] weak-bit:BLOCK:BIT[:PROGRAMS] marginal-bit:BLOCK:BIT[:PROGRAMS] worn-sector:ADDRESS late-flash:N`
 
 // ParseFaults reads faults from text, one each, several separated by commas or
 // spaces: "cut-wire:1200", "cut-burn:3:0x5", "lose:0.001:42,worn-sector:0x10000".
@@ -63,6 +63,8 @@ func (f *Faults) parse(spec string) error {
 		f.WeakBits = append(f.WeakBits, p.weakBit(false))
 	case "marginal-bit":
 		f.WeakBits = append(f.WeakBits, p.weakBit(true))
+	case "late-flash":
+		f.LateFlash = int(p.number(100))
 	case "worn-sector":
 		f.WornSectors = append(f.WornSectors, uint32(p.number(16<<20-1)))
 	default:

@@ -12,10 +12,13 @@ const (
 	resetPowerOn  resetCause = 0x1 // also EN
 	resetSoftware resetCause = 0x3
 	resetCPU      resetCause = 0xC // an app that restarts
+	resetWatchdog resetCause = 0x10
 )
 
 func (r resetCause) String() string {
-	return map[resetCause]string{resetPowerOn: "POWERON_RESET", resetSoftware: "SW_RESET", resetCPU: "SW_CPU_RESET"}[r]
+	return map[resetCause]string{
+		resetPowerOn: "POWERON_RESET", resetSoftware: "SW_RESET", resetCPU: "SW_CPU_RESET", resetWatchdog: "RTCWDT_RTC_RESET",
+	}[r]
 }
 
 // Bits of the strap register (ESP32 TRM, "GPIO_STRAP").
