@@ -96,9 +96,15 @@ func (b *builder) bootloader() {
 			len(data), p.Images.PartitionTableOffset, room)
 		return
 	}
+	// The chip's digest ends with the image, and would not be that of a longer file.
+	if p.SecureBoot.Version == 1 && !p.FlashEncryption.OnDevice && !erased(im.Trailing) {
+		b.fail(fault.BadImage, path, "%d bytes follow the bootloader's image: Secure Boot V1 needs bootloader.bin as the build made it, with no signature and nothing else behind it",
+			len(im.Trailing))
+		return
+	}
 	b.verifyingBootloader(path, data)
 	b.bootloaderBuiltFor(path, data)
-	b.job.Bootloader = data
+	b.job.Bootloader = data[:im.Length]
 	b.bootFlash = im.FlashSize.Bytes()
 	b.bootEnd = BootloaderOffset + uint32(im.Length)
 	b.job.FlashNeeds = max(b.job.FlashNeeds, im.FlashSize.Bytes())

@@ -27,7 +27,7 @@ const (
 // Job is a checked profile.
 type Job struct {
 	Profile    *station.Profile
-	Bootloader []byte // as in the file; the Secure Boot V1 digest is over it
+	Bootloader []byte // the image in the file; the Secure Boot V1 digest is over it
 	Table      image.Table
 	Regions    []Region // what goes into flash, by offset; without the digest sector
 	Firmware   []Firmware

@@ -3,8 +3,10 @@ package job
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,6 +96,38 @@ func (f folder) job(edits ...string) (*Job, error) {
 		f.t.Fatalf("profile: %v", err)
 	}
 	return New(p)
+}
+
+// TestBehindTheBootloader: the digest is over the image, as the chip's is, and what else
+// a file holds behind it is refused, unless it is as good as erased.
+func TestBehindTheBootloader(t *testing.T) {
+	f := newFolder(t)
+	bin := f.read("bootloader.bin")
+	for _, c := range []struct {
+		name   string
+		behind []byte
+		ok     bool
+	}{
+		{"padded to a sector", bytes.Repeat([]byte{0xFF}, -len(bin)&0xFFF), true},
+		{"signed as if it were an app", f.sign(bin)[len(bin):], false},
+		{"zeros", make([]byte, 1000), false},
+	} {
+		f.write("bootloader.bin", slices.Concat(bin, c.behind))
+		j, err := f.job()
+		switch {
+		case c.ok && (err != nil || !bytes.Equal(j.Bootloader, bin)):
+			t.Errorf("%s: %v", c.name, err)
+		case !c.ok && (fault.CodeOf(err) != fault.BadImage || !strings.Contains(err.Error(), fmt.Sprintf("%d bytes follow", len(c.behind)))):
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestOrderOfASpreadsheet: the mark before the first line is no part of a serial number.
+func TestOrderOfASpreadsheet(t *testing.T) {
+	if got := lines([]byte("\ufeffSN-0001\r\nSN-0002\r\n")); !slices.Equal(got, []string{"SN-0001", "SN-0002"}) {
+		t.Errorf("lines = %q", got)
+	}
 }
 
 func TestNew(t *testing.T) {

@@ -46,9 +46,12 @@ func (j *Job) SerialList() (list []string, ok bool) {
 	return lines(data), err == nil
 }
 
+// byteOrderMark is what a spreadsheet writes before its first line.
+const byteOrderMark = "\ufeff"
+
 // lines are the lines of a list of serial numbers that hold one.
 func lines(data []byte) (out []string) {
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(strings.TrimPrefix(string(data), byteOrderMark)) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
 			out = append(out, line)
 		}
