@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,13 @@ func (r *runner) policy() policy {
 	if records.Custody(p.Keys.Custody) == records.Escrow {
 		out.Recipients = p.Keys.Recipients
 	}
-	return out
+	return out.ordered()
+}
+
+// ordered is p with its recipients in one order: a profile may name them in any.
+func (p policy) ordered() policy {
+	p.Recipients = slices.Sorted(slices.Values(p.Recipients))
+	return p
 }
 
 // sealing reports whether two policies seal the same keys to the same people.
@@ -72,6 +79,7 @@ func (r *runner) samePolicy(ctx context.Context) (change json.RawMessage, refusa
 	if err := json.Unmarshal(r.unit.Goal, &begun); err != nil {
 		return nil, fault.New(fault.Database, step, fmt.Errorf("the policy that %s was begun with cannot be read: %w", r.unit.Serial, err))
 	}
+	begun = begun.ordered()
 	now := r.policy()
 	names := now.differs(begun)
 	if len(names) == 0 {

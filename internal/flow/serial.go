@@ -96,6 +96,9 @@ func (r *runner) firstFree(ctx context.Context, rule station.SerialRule) (uint64
 	return low, err
 }
 
+// byteOrderMark is what a spreadsheet writes before the first line of a list.
+const byteOrderMark = "\ufeff"
+
 // fromList finds the first line of the list that is not used yet.
 func (r *runner) fromList(ctx context.Context, rule station.SerialRule) (string, error) {
 	f, err := os.Open(rule.File)
@@ -105,7 +108,7 @@ func (r *runner) fromList(ctx context.Context, rule station.SerialRule) (string,
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
-		s := strings.TrimSpace(lines.Text())
+		s := strings.TrimSpace(strings.TrimPrefix(lines.Text(), byteOrderMark))
 		if s == "" || strings.HasPrefix(s, "#") {
 			continue
 		}

@@ -121,6 +121,7 @@ func TestNumberTakenMeanwhile(t *testing.T) {
 	}{
 		{"sequence", counting(newJob(t, release), "0001"), ""},
 		{"list", listed(t, newJob(t, release), "SN-0001", "SN-0002", "SN-0003"), ""},
+		{"list of a spreadsheet", listed(t, newJob(t, release), "\ufeffSN-0001", "SN-0002"), ""},
 		{"given by hand", counting(newJob(t, release), "0001"), "SN-0001"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
