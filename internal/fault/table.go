@@ -244,8 +244,8 @@ var pages = []Page{
 		"Look at the plan with run --dry-run, then repeat the command with --yes or arm the profile.",
 		false, Input},
 	{BegunOtherwise, Profile, "begun with another profile",
-		"The unit was begun with a profile that secures it otherwise.",
-		"Finish the unit with the profile that the message names.",
+		"The unit was begun with other files, or with a profile that secures it otherwise.",
+		"Finish the unit with the profile or the files that the message names.",
 		false, Input},
 
 	{Internal, Station, "internal",

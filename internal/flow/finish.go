@@ -49,10 +49,25 @@ func (r *runner) steps() []Step {
 	}
 	record := r.recordStep()
 	if r.goal.UARTDownloadDis {
-		steps = append(steps, r.stageStep(closeDownload, efuse.StageDownloadMode, 0))
+		steps = append(steps, r.closeStep())
 		record.Closing = true
 	}
 	return append(steps, record)
+}
+
+// closeStep closes download mode, and not before the flash is on record as PASS asks for
+// it: afterwards nobody could write what is missing.
+func (r *runner) closeStep() Step {
+	s := r.stageStep(closeDownload, efuse.StageDownloadMode, 0)
+	check := s.Check
+	s.Check = func(ctx context.Context) (State, error) {
+		state, err := check(ctx)
+		if err == nil && state == Needed {
+			err = r.flashOnRecord(ctx)
+		}
+		return state, err
+	}
+	return s
 }
 
 // closeDownload is the burn after which nobody can ask the chip anything.
@@ -101,7 +116,8 @@ func (r *runner) pass(ctx context.Context, step string, final []records.BlockWor
 }
 
 // flashOnRecord holds PASS to its proof: every region of the job is on record as
-// compared in this unit.
+// compared in this unit. What is not there at this point belongs to files that came since
+// the unit was begun.
 func (r *runner) flashOnRecord(ctx context.Context) error {
 	for i := range r.regions {
 		g := &r.regions[i]
@@ -110,7 +126,8 @@ func (r *runner) flashOnRecord(ctx context.Context) error {
 			return err
 		}
 		if !ok {
-			return fault.New(fault.DigestDiffer, "", fmt.Errorf("the records do not show that %s at %#x was compared", g.Name, g.Offset))
+			return fault.New(fault.BegunOtherwise, "", fmt.Errorf(
+				"the records do not show that %s at %#x was compared: finish the unit with the files that it was begun with", g.Name, g.Offset))
 		}
 	}
 	return nil

@@ -156,7 +156,11 @@ func (r *runner) writeStep(g *region) Step {
 				return Needed, err
 			}
 			if g.Volatile && r.mayHaveRun() {
-				return Done, nil // the firmware's own by now
+				// The firmware's own by now, unless it never was there: files that came since
+				// may have moved it. A unit that encrypts itself would want it otherwise.
+				if ok, err := r.onRecord(ctx, r.last(g)); ok || err != nil || r.goal.ByUnit {
+					return Done, err
+				}
 			}
 			err := r.looks(ctx, r.now(g))
 			switch {

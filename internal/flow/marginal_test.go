@@ -62,6 +62,7 @@ func TestMarginalWithoutACut(t *testing.T) {
 		{"RD_DIS of BLOCK2", 0, 17},
 		{"ABS_DONE_0", 0, 196},
 		{"FLASH_CRYPT_CNT", 0, 22},
+		{"WR_DIS of ABS_DONE_0", 0, 12},
 	} {
 		for _, pulses := range []int{2, 5, 1000} {
 			t.Run(fmt.Sprintf("%s, %d pulses", c.name, pulses), func(t *testing.T) {

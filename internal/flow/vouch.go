@@ -112,7 +112,12 @@ func shown(b records.Burn) (words [8]uint32) {
 	return words
 }
 
-// findClosed has the ROM itself say that download mode is closed.
+// looksAtDoor is how often the ROM is asked whether it is closed: as often as fuses are
+// sensed after a burn that was cut. The one that closes it may be half burnt, and show at
+// one start and not at the next.
+const looksAtDoor = 5
+
+// findClosed has the ROM itself say that download mode is closed, at every start.
 func (r *runner) findClosed(ctx context.Context) error {
 	port, err := r.cfg.Open(ctx)
 	if err != nil {
@@ -120,13 +125,15 @@ func (r *runner) findClosed(ctx context.Context) error {
 	}
 	r.port = port
 	cfg := esptool.Config{Reset: r.cfg.Reset, Bauds: r.cfg.Job.Profile.Link.Baud}
-	switch _, err := esptool.Connect(ctx, port, cfg); {
-	case err == nil && r.unit.State == records.StateParked:
-		return fmt.Errorf("%w; it is set aside, so first: provision release %s --person NAME --reason TEXT", errStillOpen, r.serial)
-	case err == nil:
-		return errStillOpen
-	case !errors.Is(err, esptool.ErrDownloadDisabled):
-		return fmt.Errorf("%s: %w", r.cfg.PortName, err)
+	for range looksAtDoor {
+		switch _, err := esptool.Connect(ctx, port, cfg); {
+		case err == nil && r.unit.State == records.StateParked:
+			return fmt.Errorf("%w; it is set aside, so first: provision release %s --person NAME --reason TEXT", errStillOpen, r.serial)
+		case err == nil:
+			return errStillOpen
+		case !errors.Is(err, esptool.ErrDownloadDisabled):
+			return fmt.Errorf("%s: %w", r.cfg.PortName, err)
+		}
 	}
 	r.dev = esptool.Unreached(port, cfg)
 	return nil

@@ -3,12 +3,14 @@ package flow_test
 import (
 	"context"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"provision/internal/fault"
 	"provision/internal/flow"
+	"provision/internal/job"
 	"provision/internal/records"
 	"provision/internal/simulator"
 )
@@ -26,6 +28,20 @@ func cutAtTheDoor(t *testing.T, taken bool) *rig {
 		t.Fatalf("cut, the run ended as %s: %v", res.Verdict, res.Err)
 	}
 	r.chip.PowerCycle()
+	return r
+}
+
+// halfClosed is such a unit whose fuse shows at every other start only, after so many.
+func halfClosed(t *testing.T, starts int) *rig {
+	t.Helper()
+	r := newRig(t, closed, newJob(t, closed), simulator.WithFaults(simulator.Faults{
+		CutBurn:  []simulator.CutBurn{{Burn: 12, Mask: big.NewInt(1)}},
+		WeakBits: []simulator.WeakBit{{Block: 0, Bit: 27, Marginal: true}},
+	}))
+	r.run()
+	for range starts {
+		r.chip.PowerCycle()
+	}
 	return r
 }
 
@@ -71,6 +87,13 @@ func TestVouchRefuses(t *testing.T) {
 		want fault.Code
 	}{
 		{"it still answers", func(t *testing.T) *rig { return cutAtTheDoor(t, false) }, fault.StillOpen},
+		{"it is closed at every other start", func(t *testing.T) *rig { return halfClosed(t, 1) }, fault.StillOpen},
+		{"it is closed at every other start, and at the first", func(t *testing.T) *rig { return halfClosed(t, 2) }, fault.StillOpen},
+		{"the files are others by now", func(t *testing.T) *rig {
+			r := cutAtTheDoor(t, true)
+			r.job = moved(r.job)
+			return r
+		}, fault.BegunOtherwise},
 		{"it was cut before", func(t *testing.T) *rig {
 			r := newRig(t, closed, newJob(t, closed), simulator.WithFaults(simulator.Faults{CutBurn: []simulator.CutBurn{{Burn: 9}}}))
 			r.run()
@@ -251,4 +274,46 @@ func TestVouchIsAdvisedWhereItMayBe(t *testing.T) {
 			t.Errorf("told of %+v", found)
 		}
 	})
+}
+
+// moved is a job whose nvs lies elsewhere, as after a change of the partition table.
+func moved(j *job.Job) *job.Job {
+	later := *j
+	later.Regions = slices.Clone(j.Regions)
+	for i := range later.Regions {
+		if g := &later.Regions[i]; g.Name == "blank nvs" {
+			g.Offset = 0x1F0000
+		}
+	}
+	return &later
+}
+
+// TestMovedRegion: files that came after the unit could start may have moved what is the
+// firmware's own. It is written where it lies now, and compared, before the unit is closed.
+func TestMovedRegion(t *testing.T) {
+	t.Parallel()
+	for _, p := range []policy{release, closed, byUnit} {
+		j := newJob(t, p)
+		t.Run(p.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				r := newRig(t, p, j)
+				if p.byUnit {
+					r.stopAfter(unitEncrypts)
+				} else {
+					r.stopAfter("verify flash")
+				}
+				r.job = moved(j)
+				if p.byUnit {
+					r.mustRun("ERROR", "E813")
+					r.job = j
+				}
+				r.mustRun("PASS", "")
+				regions, err := r.store.Regions(t.Context(), r.unit().ID)
+				check(t, err)
+				if !p.byUnit && !slices.ContainsFunc(regions, func(g records.Region) bool { return g.Offset == 0x1F0000 }) {
+					t.Error("what was moved is not on record where it lies now")
+				}
+			})
+		})
+	}
 }

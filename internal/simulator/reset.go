@@ -67,7 +67,7 @@ func (c *Chip) restart(cause resetCause) Verdict {
 	c.mode = modeLoader
 	c.print(banner(c.romDate(), cause, c.strap))
 	switch {
-	case c.rom3() && c.efuse.fuses.uartDownloadDis():
+	case c.rom3() && c.efuse.shown.uartDownloadDis():
 		// Before revision 3 the fuse is not known to do this.
 		c.print("Download mode is disabled. Restart with GPIO0 high.\r\n")
 		c.hang()
