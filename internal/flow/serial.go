@@ -1,12 +1,9 @@
 package flow
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 
 	"provision/internal/fault"
 	"provision/internal/records"
@@ -96,22 +93,13 @@ func (r *runner) firstFree(ctx context.Context, rule station.SerialRule) (uint64
 	return low, err
 }
 
-// byteOrderMark is what a spreadsheet writes before the first line of a list.
-const byteOrderMark = "\ufeff"
-
 // fromList finds the first line of the list that is not used yet.
 func (r *runner) fromList(ctx context.Context, rule station.SerialRule) (string, error) {
-	f, err := os.Open(rule.File)
+	list, err := r.cfg.Job.SerialList()
 	if err != nil {
 		return "", fault.New(fault.FileMissing, "serial", err)
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		s := strings.TrimSpace(strings.TrimPrefix(lines.Text(), byteOrderMark))
-		if s == "" || strings.HasPrefix(s, "#") {
-			continue
-		}
+	for _, s := range list {
 		if err := rule.Check(s); err != nil {
 			return "", fault.New(fault.SerialForm, "serial", fmt.Errorf("%s: %q: %w", rule.File, s, err))
 		}
@@ -122,9 +110,6 @@ func (r *runner) fromList(ctx context.Context, rule station.SerialRule) (string,
 		if !taken {
 			return s, nil
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return "", fault.New(fault.FileMissing, "serial", err)
 	}
 	return "", fault.New(fault.SerialMissing, "serial", fmt.Errorf("every serial number in %s is used", rule.File))
 }

@@ -35,15 +35,16 @@ func (j *Job) Orders(serial string) bool {
 	return j.order == nil || j.order[strings.ToUpper(serial)]
 }
 
-// SerialList returns the serial numbers of the profile's list, used or not; ok is
-// false when they come from elsewhere.
-func (j *Job) SerialList() (list []string, ok bool) {
+// SerialList returns the serial numbers of the profile's list in its order, used or
+// not, read anew at each call; none when they come from elsewhere. Errors are those of
+// os.ReadFile.
+func (j *Job) SerialList() ([]string, error) {
 	rule := j.Profile.Unit.Serial
 	if rule.Source != station.SourceList {
-		return nil, false
+		return nil, nil
 	}
 	data, err := os.ReadFile(rule.File)
-	return lines(data), err == nil
+	return lines(data), err
 }
 
 // byteOrderMark is what a spreadsheet writes before its first line.

@@ -11,7 +11,8 @@ var osLink = os.Link
 
 // giveName gives the file temp the name path, and not where a file has it: fs.ErrExist.
 // A link does that at one stroke. On a file system without them (FAT, exFAT: a memory
-// stick) the name is taken by an empty file first, which a power cut may leave.
+// stick) the name is taken by an empty file first, which a power cut may leave. Package
+// records has the same: leaves share nothing.
 func giveName(temp, path string) error {
 	err := osLink(temp, path)
 	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {

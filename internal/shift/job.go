@@ -10,6 +10,7 @@ import (
 	"provision/internal/floor"
 	"provision/internal/job"
 	"provision/internal/records"
+	"provision/internal/station"
 )
 
 // productOf is what a job makes: the app's project and version.
@@ -81,9 +82,9 @@ func (s *Shift) describeJob(made, left int) {
 // countSerials finds how many serial numbers of a job's list are still free; -1 when
 // the numbers come from elsewhere, where there is no end to see.
 func (s *Shift) countSerials(ctx context.Context, j *job.Job) (left int, err error) {
-	list, ok := j.SerialList()
-	if !ok {
-		return -1, nil
+	list, err := j.SerialList()
+	if err != nil || j.Profile.Unit.Serial.Source != station.SourceList {
+		return -1, nil // a list that cannot be read is told by the run that needs it
 	}
 	for _, serial := range list {
 		_, err := s.store.UnitBySerial(ctx, serial)
