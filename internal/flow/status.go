@@ -88,7 +88,7 @@ func (r *runner) judgeStatus(s *Status, record OnRecord) {
 		s.Next = "nothing; provision lookup " + unit.Serial + " tells its history"
 	case unit != nil && unit.State == records.StateParked:
 		s.Verdict = fmt.Sprintf("Ours, %s, parked (%s): %s", unit.Serial, unit.ParkCode, unit.ParkReason)
-		s.Next = "a person decides: provision release " + unit.Serial + " --person NAME --reason TEXT"
+		s.Next = parkedNext(*unit, nil) // closed ones do not answer here
 	case unit != nil:
 		s.Class = efuse.OursPartial.String()
 		s.Verdict = fmt.Sprintf("Ours, begun as %s and not finished.", unit.Serial)
@@ -96,7 +96,7 @@ func (r *runner) judgeStatus(s *Status, record OnRecord) {
 	case record.Parked != nil:
 		s.State = string(records.StateParked)
 		s.Verdict = fmt.Sprintf("Parked (%s): %s", record.Parked.Code, record.Parked.Reason)
-		s.Next = "a person decides: provision release " + s.MAC + " --person NAME --reason TEXT"
+		s.Next = parkedNext(records.Unit{MAC: s.MAC, ParkCode: record.Parked.Code}, nil)
 		if v.Class == efuse.ForeignSecured { // a release changes no fuse
 			s.Next = elsewhere
 		}
