@@ -340,7 +340,10 @@ func TestBellIsHeard(t *testing.T) {
 func TestStalledTerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stall := make(chan struct{})
-		r := start(t, stall)
+		r := start(t, nil)
+		r.out.mu.Lock()
+		r.out.blocked = stall // from now on: what the screen begins with was taken
+		r.out.mu.Unlock()
 		r.slot(3, shift.Run)
 		for i := range 2000 { // far more frames than are kept
 			r.slot(3, []shift.State{shift.Run, shift.Fail}[i%2])
